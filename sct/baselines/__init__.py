@@ -1,0 +1,1 @@
+"""Classical methods that fit and predict like a network."""

@@ -1,0 +1,1 @@
+"""Who: participants.tsv, folder layouts, filters."""

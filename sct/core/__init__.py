@@ -1,0 +1,1 @@
+"""Volume, gray, sums, statistics: numpy, scipy and torch only."""

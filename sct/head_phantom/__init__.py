@@ -1,0 +1,1 @@
+"""A procedural cohort of heads: anatomy, tissue, MR and CT signal."""

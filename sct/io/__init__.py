@@ -1,0 +1,1 @@
+"""Files in, Volume out, and back."""

@@ -1,0 +1,1 @@
+"""From a participant's volumes to slice pairs in a store."""

@@ -1,0 +1,1 @@
+"""Planes, masks and frames, each with its inverse where one exists."""

@@ -1,0 +1,1 @@
+"""Which cells are done, and what they say: tables, tests, figures, HTML page."""

@@ -1,0 +1,1 @@
+"""Bone surfaces: mesh and deviation."""

@@ -1,0 +1,1 @@
+"""Volume to volume: planes fused, uncertainty, domain check."""

@@ -1,0 +1,1 @@
+"""Losses, metrics, folds, augmentation, data module and task."""
