@@ -35,7 +35,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise SctError(f"{path}: cannot be written ({error.strerror or error}); the old file, if any, is kept") from error
+        raise SctError(
+            f"{path}: cannot be written ({error.strerror or error}); the old file, if any, is kept"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 

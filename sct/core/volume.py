@@ -38,7 +38,7 @@ class Volume:
         return np.asarray(np.linalg.norm(self.affine[:3, :3], axis=0))
 
     def to_ras(self) -> "Volume":
-        """The same voxels with axes permuted and flipped to the closest right-anterior-superior order; no resampling."""
+        """The same voxels, axes permuted and flipped to the closest right-anterior-superior order; no resampling."""
         order, flips = _closest_axes(self.affine)
         data = np.transpose(self.data, order)
         affine = self.affine[:, [*order, 3]].copy()
