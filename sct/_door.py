@@ -1,0 +1,95 @@
+"""What all doors share: configuration folder, one-line errors, exit codes."""
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from sct.core.errors import SctError
+
+__all__ = ["config_folder", "hydra_door", "typer_door"]
+
+
+def config_folder() -> Path:
+    """The folder `conf/`: inside the package when installed from a wheel, beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    inside = package / "conf"
+    return inside if inside.is_dir() else package.parent / "conf"
+
+
+def typer_door(command: Callable[..., None]) -> None:
+    """Run a function with typer-annotated arguments as a command line.
+
+    A user's mistake ends in one line on stderr and exit code 1; wrong usage in typer's message and exit code 2.
+    """
+    import typer
+
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command()(command)
+    _with_one_line_errors(app)
+
+
+def hydra_door(task: Callable[[Any], Any], config_name: str) -> None:
+    """Run a function of the composed configuration `conf/<config_name>.yaml` as a Hydra app.
+
+    Hydra's messages for unknown choices, keys and grammar are cut to one line with the nearest names.
+    """
+    import hydra
+
+    # Hydra then raises instead of printing a traceback of its own; the line below is ours to word.
+    shows_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    decorate = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=config_name)
+    app = decorate(task)
+    if shows_traceback:
+        app()
+    else:
+        _with_one_line_errors(app)
+
+
+def _with_one_line_errors(app: Callable[[], Any]) -> None:
+    try:
+        app()
+    except SctError as error:
+        _stop(str(error))
+    except KeyboardInterrupt:
+        _stop("interrupted", code=130)
+    except Exception as error:
+        module = type(error).__module__.partition(".")[0]
+        if module in {"hydra", "omegaconf"}:
+            _stop(_one_line(error))
+        raise
+
+
+def _stop(message: str, code: int = 1) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _one_line(error: BaseException) -> str:
+    """Hydra's and OmegaConf's messages in one line, with the nearest names for an unknown choice."""
+    text = str(error)
+    # An error raised while instantiating a `_target_` or running a job carries its cause's message further down.
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, SctError):
+            return str(cause)
+        cause = cause.__cause__ or cause.__context__
+    choice = re.search(r"Could not find '([^'/]+)/([^']+)'", text)
+    if choice:
+        group, name = choice.groups()
+        options = sorted(path.stem for path in (config_folder() / group).glob("*.yaml"))
+        nearest = difflib.get_close_matches(name, options, n=3) or options
+        return f"{group}={name}: no such choice; did you mean {' or '.join(nearest)}? (there are {', '.join(options)})"
+    key = re.search(r"Could not override '([^']+)'", text)
+    if key:
+        name = key.group(1)
+        return f"{name}: no such key in the configuration; `--cfg job` shows them all, `+{name}=...` adds one"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [
+        line for line in lines if not line.startswith(("See https", "full_key:", "object_type=", "reference_type"))
+    ]
+    return " ".join(lines[:2])

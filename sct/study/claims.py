@@ -1,0 +1,113 @@
+"""Claims: two processes never write one cell.
+
+A claim is the file `claim.json` in the run folder (host, pid, job id, token). Its owner renews the file's modification
+time; a claim whose owner is gone, or that has not been renewed for `STALE_S` seconds, is taken over. Judging and taking
+happen under a file lock that the kernel drops with its process, so that of several takers one wins.
+"""
+
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from sct.core.files import write_json
+
+__all__ = ["HEARTBEAT_S", "STALE_S", "claim", "claim_is_alive"]
+
+HEARTBEAT_S = 15.0
+STALE_S = 180.0  # a node's clock may differ from the file server's by some seconds, and a busy file system may stall
+
+
+@contextmanager
+def claim(folder: Path) -> Iterator[bool]:
+    """Claim a run folder while the block runs.
+
+    Args:
+        folder: The run folder; made when missing.
+
+    Yields:
+        True when the claim is ours; False when a living process holds it (the block should then leave the cell alone).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "claim.json"
+    token = uuid.uuid4().hex
+    with FileLock(folder / ".claim.lock"):
+        taken = claim_is_alive(folder)
+        if not taken:
+            write_json(path, {"host": socket.gethostname(), "pid": os.getpid(), "job": _job_id(), "token": token})
+    if taken:
+        yield False
+        return
+    stop = threading.Event()
+    heart = threading.Thread(target=_renew, args=(path, stop), daemon=True)
+    heart.start()
+    try:
+        yield True
+    finally:
+        stop.set()
+        heart.join()
+        with FileLock(folder / ".claim.lock"):
+            if _read(path).get("token") == token:
+                path.unlink(missing_ok=True)
+
+
+def claim_is_alive(folder: Path) -> bool:
+    """Whether a living process holds the claim on a run folder."""
+    path = folder / "claim.json"
+    try:
+        age_s = time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return False
+    if age_s > STALE_S:
+        return False
+    owner = _read(path)
+    if owner.get("host") != socket.gethostname():
+        return True
+    return _process_lives(int(owner.get("pid", 0)))
+
+
+def _process_lives(pid: int) -> bool:
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """A killed process whose parent has not collected it still answers signals."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (OSError, IndexError):
+        return False
+
+
+def _renew(path: Path, stop: threading.Event) -> None:
+    while not stop.wait(HEARTBEAT_S):
+        with suppress(OSError):
+            os.utime(path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _job_id() -> str:
+    array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID", "")
