@@ -1,0 +1,63 @@
+"""The scientific part of a run's configuration: what must be equal for two runs to be the same experiment."""
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["first_difference", "scientific"]
+
+# Where and how fast a run works, not what it computes.
+_INCIDENTAL = {
+    "runs",
+    "fold",
+    "logger",
+    "launcher",
+    "examples",
+    "evaluate",
+    "allow_missing",
+    "cohort.root",
+    "cohort.phantom",
+    "prepare.store",
+    "prepare.jobs",
+    "prepare.on_error",
+    "data.resident",
+    "trainer.devices",
+    "trainer.accelerator",
+    "trainer.compile",
+    "trainer.progress",
+}
+
+
+def scientific(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A resolved configuration as one flat mapping of dotted keys, without the keys that change no result.
+
+    A phantom cohort's settings are left to the store's fingerprint, which tells the voxels themselves apart.
+    """
+    return {key: value for key, value in _flat(config) if not _is_incidental(key)}
+
+
+def first_difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """The first dotted key, in alphabetical order, in which two flat configurations differ, with both values.
+
+    Returns:
+        For instance "optim.lr: 0.001 before, 0.01 now"; None when they are equal.
+    """
+    for key in sorted(before.keys() | now.keys()):
+        old, new = before.get(key, "(not set)"), now.get(key, "(not set)")
+        if old != new:
+            return f"{key}: {old} before, {new} now"
+    return None
+
+
+def _is_incidental(key: str) -> bool:
+    return any(key == name or key.startswith(f"{name}.") for name in _INCIDENTAL)
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    items: list[tuple[str, Any]] = []
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            items += _flat(value, f"{name}.")
+        else:
+            items.append((name, value))
+    return items

@@ -1,0 +1,92 @@
+"""Claims: exclusive among living processes, taken over from dead ones."""
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sct.study.cells import Cell, CellState, failure_line, state_of
+from sct.study.claims import STALE_S, claim, claim_is_alive
+
+
+def test_a_claim_lasts_as_long_as_its_block(tmp_path: Path) -> None:
+    with claim(tmp_path) as ours:
+        assert ours
+        assert claim_is_alive(tmp_path)
+        with claim(tmp_path) as again:
+            assert not again
+        assert claim_is_alive(tmp_path)
+    assert not claim_is_alive(tmp_path)
+    assert not (tmp_path / "claim.json").exists()
+
+
+def test_an_error_in_the_block_frees_the_claim(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), claim(tmp_path):
+        raise ZeroDivisionError
+    assert not claim_is_alive(tmp_path)
+
+
+def test_the_claim_of_a_killed_process_is_taken_over(tmp_path: Path) -> None:
+    code = "import sys, time; from pathlib import Path; from sct.study.claims import claim\n"
+    code += "with claim(Path(sys.argv[1])) as ours:\n    print(ours, flush=True); time.sleep(600)"
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == "True"
+    with claim(tmp_path) as ours:
+        assert not ours
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    with claim(tmp_path) as ours:
+        assert ours
+
+
+def test_a_claim_of_another_host_is_stale_without_a_heartbeat(tmp_path: Path) -> None:
+    path = tmp_path / "claim.json"
+    path.write_text(json.dumps({"host": "elsewhere", "pid": 1, "token": "x"}))
+    assert claim_is_alive(tmp_path)
+    old = time.time() - STALE_S - 10
+    os.utime(path, (old, old))
+    assert not claim_is_alive(tmp_path)
+    with claim(tmp_path) as ours:
+        assert ours
+
+
+def _race(folder: str, barrier: "multiprocessing.synchronize.Barrier", queue: "multiprocessing.Queue[bool]") -> None:
+    barrier.wait()
+    with claim(Path(folder)) as ours:
+        queue.put(ours)
+        barrier.wait()  # nobody lets go before everybody has tried
+
+
+def test_of_several_takers_of_a_dead_claim_one_wins(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    (tmp_path / "claim.json").write_text(json.dumps({"host": "elsewhere", "pid": 1, "token": "x"}))
+    os.utime(tmp_path / "claim.json", (1, 1))
+    barrier, queue = context.Barrier(4), context.Queue()
+    processes = [context.Process(target=_race, args=(str(tmp_path), barrier, queue)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    won = [queue.get(timeout=60) for _ in processes]
+    for process in processes:
+        process.join()
+    assert sorted(won) == [False, False, False, True]
+
+
+def test_states_of_a_run_folder(tmp_path: Path) -> None:
+    folder = Cell("phantom", "main", "light_unet", "mix-4.4", 3, 1).folder(tmp_path)
+    assert folder == tmp_path / "phantom/main/light_unet/mix-4.4/seed-3/fold-1"
+    assert state_of(folder) is CellState.MISSING
+    folder.mkdir(parents=True)
+    (folder / "error.txt").write_text("Traceback\nValueError: no luck\n")
+    assert state_of(folder) is CellState.FAILED
+    assert failure_line(folder) == "ValueError: no luck"
+    with claim(folder):
+        assert state_of(folder) is CellState.RUNNING
+    (folder / "metrics.json").write_text("{}")
+    assert state_of(folder) is CellState.DONE
