@@ -1,0 +1,142 @@
+"""A phantom cohort on disk, in the layout that real cohorts have."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+
+from sct.core.errors import SctError
+from sct.core.files import read_json, write_json, write_text
+from sct.head_phantom.participant import make_participant
+from sct.head_phantom.presets import COLUMNS, participant_columns, participant_id
+from sct.head_phantom.settings import PHANTOM_VERSION, PhantomSettings
+
+__all__ = ["write_phantom_cohort"]
+
+_DESCRIPTION = "dataset_description.json"
+_RECORD = "phantom.json"
+
+
+def write_phantom_cohort(root: Path, settings: PhantomSettings, jobs: int | None = None) -> None:
+    """Write participants.tsv and <id>/{mr,ct}.nii.gz below `root`; displaced cohorts also landmarks and affines.
+
+    Participants that are there already, made by the same settings and version, are kept. Each one's `phantom.json` is
+    written after its images, and participants.tsv after all participants, so either means that what it stands for is
+    complete.
+
+    Args:
+        root: The cohort's folder; made when missing.
+        settings: What to make.
+        jobs: Processes; None for one per core. A single process works without a pool.
+
+    Raises:
+        SctError: `jobs` is below one, the folder holds a cohort that is not a phantom, or it cannot be written.
+    """
+    from tqdm import tqdm
+
+    root = Path(root)
+    if jobs is not None and jobs < 1:
+        raise SctError(f"jobs={jobs}: must be at least 1")
+    if (root / "participants.tsv").exists() and not (root / _DESCRIPTION).exists():
+        raise SctError(f"{root}: holds a cohort that is not a phantom; give another folder")
+    missing = [index for index in range(settings.participants) if not _is_finished(root, settings, index)]
+    table = _participants_table(settings)
+    listed = root / "participants.tsv"
+    if not missing and listed.exists() and listed.read_text(encoding="utf-8") == table:
+        return
+    if root.exists():
+        listed.unlink(missing_ok=True)
+    write_json(
+        root / _DESCRIPTION,
+        {
+            "Name": settings.preset or "phantom",
+            "GeneratedBy": [{"Name": "sct.phantom", "Version": PHANTOM_VERSION}],
+            "Settings": {**settings.decisive(), "participants": settings.participants},
+        },
+    )
+    with tqdm(total=len(missing), desc="phantom", unit="participant", mininterval=1) as bar:
+        for _ in _each_finished(root, settings, missing, jobs or os.cpu_count() or 1):
+            bar.update()
+    write_text(listed, table)
+
+
+def _each_finished(root: Path, settings: PhantomSettings, indices: list[int], jobs: int) -> Iterator[None]:
+    """Write participants, in this process or in several, and yield once for each."""
+    if min(jobs, len(indices)) <= 1:
+        for index in indices:
+            _write_participant(root, settings, index)
+            yield
+        return
+    # spawn: the parent may hold threads (torch), which fork would copy in an undefined state.
+    with (
+        _one_thread_per_process(),
+        ProcessPoolExecutor(min(jobs, len(indices)), mp_context=get_context("spawn")) as pool,
+    ):
+        futures: list[Future[None]] = [pool.submit(_write_participant, root, settings, i) for i in indices]
+        try:
+            for future in as_completed(futures):
+                future.result()
+                yield
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+@contextmanager
+def _one_thread_per_process() -> Iterator[None]:
+    """Let spawned processes use one thread each: they share the cores among themselves."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _write_participant(root: Path, settings: PhantomSettings, index: int) -> None:
+    from sct.io.volumes import write_volume
+
+    folder = root / participant_id(index)
+    (folder / _RECORD).unlink(missing_ok=True)
+    participant = make_participant(settings, index)
+    write_volume(participant.ct, folder / "ct.nii.gz")
+    write_volume(participant.mr, folder / "mr.nii.gz")
+    if participant.displacement is not None and participant.landmarks is not None:
+        write_json(folder / "displacement.json", {"mr_world_to_ct_world": participant.displacement.tolist()})
+        lines = ["\t".join(("name", "mr_x", "mr_y", "mr_z", "ct_x", "ct_y", "ct_z"))]
+        for name, (mr, ct) in participant.landmarks.items():
+            lines.append("\t".join((name, *(f"{value:.3f}" for value in (*mr, *ct)))))
+        write_text(folder / "landmarks.tsv", "\n".join(lines) + "\n")
+    else:
+        for name in ("displacement.json", "landmarks.tsv"):
+            (folder / name).unlink(missing_ok=True)
+    write_json(folder / _RECORD, _record(settings, index))
+
+
+def _record(settings: PhantomSettings, index: int) -> dict[str, object]:
+    return {"index": index, "settings": settings.decisive(), "columns": participant_columns(settings, index)}
+
+
+def _is_finished(root: Path, settings: PhantomSettings, index: int) -> bool:
+    folder = root / participant_id(index)
+    if not all((folder / name).exists() for name in ("ct.nii.gz", "mr.nii.gz", _RECORD)):
+        return False
+    try:
+        return bool(read_json(folder / _RECORD) == _record(settings, index))
+    except SctError:
+        return False
+
+
+def _participants_table(settings: PhantomSettings) -> str:
+    lines = ["\t".join(("participant_id", *COLUMNS))]
+    for index in range(settings.participants):
+        columns = participant_columns(settings, index)
+        lines.append("\t".join((participant_id(index), *(columns[name] for name in COLUMNS))))
+    return "\n".join(lines) + "\n"
