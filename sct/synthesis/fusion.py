@@ -92,12 +92,13 @@ def bone_weights(hu: NDArray[np.floating], window: Window) -> NDArray[np.float32
     gray = np.asarray(hu_to_gray(np.asarray(hu, np.float32), window), np.float32)
     bone = np.clip(np.asarray(hu, np.float32) / np.float32(BONE_HU), 0.0, 1.0)
     from_edge = np.clip(np.minimum(gray, 1.0 - gray) / WINDOW_EDGE_GRAY, 0.0, 1.0)
-    return ((1.0 + (BONE_GAIN - 1.0) * bone) * (0.5 + 0.5 * from_edge)).astype(np.float32)
+    return np.asarray((1.0 + (BONE_GAIN - 1.0) * bone) * (0.5 + 0.5 * from_edge), np.float32)
 
 
 def _mean(hu: NDArray[np.float32], covered: NDArray[np.bool_], window: Window) -> NDArray[np.float32]:
     count = np.maximum(covered.sum(0, dtype=np.float32), 1.0)
-    return np.asarray(np.where(covered, hu, 0.0).sum(0, dtype=np.float32) / count)
+    total: NDArray[np.float32] = np.where(covered, hu, 0.0).sum(0, dtype=np.float32)
+    return np.asarray(total / count, np.float32)
 
 
 def _median(hu: NDArray[np.float32], covered: NDArray[np.bool_], window: Window) -> NDArray[np.float32]:
@@ -105,7 +106,8 @@ def _median(hu: NDArray[np.float32], covered: NDArray[np.bool_], window: Window)
     count = np.maximum(covered.sum(0), 1)
     low = np.take_along_axis(ordered, ((count - 1) // 2)[None], 0)[0]
     high = np.take_along_axis(ordered, (count // 2)[None], 0)[0]
-    return np.asarray(np.where(covered.any(0), (low + high) / 2, 0.0), np.float32)
+    median: NDArray[np.float32] = np.where(covered.any(0), (low + high) / 2, 0.0).astype(np.float32)
+    return median
 
 
 def _bone_weighted(hu: NDArray[np.float32], covered: NDArray[np.bool_], window: Window) -> NDArray[np.float32]:

@@ -1,0 +1,130 @@
+"""Where the head is, from the MR alone.
+
+In training the mask of a slice comes from its CT (Otsu, largest region, convex hull). A new patient has no CT, and in
+the MR cortical bone may be as dark as air (GRE) or gray (ZTE, UTE). So the head is found in three dimensions, where the
+scalp closes around the skull, and only then each slice gets its convex hull, as in training.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sct.slices.mask import convex_hull, largest_region, otsu
+from sct.slices.planes import PLANES, extract, restore
+
+__all__ = ["HeadMask", "head_region", "mask_from_region", "mask_of_everything", "slice_hulls"]
+
+_SMOOTHING_MM = 1.0  # standard deviation: less noise at the threshold, edges stay within a voxel
+_OPENING_MM = 2.0  # cuts what is thinner than twice this: coil, cables, head rest, wrap-around
+_SMALLEST_PART = 0.1  # of the largest connected part: scalp and brain may be apart, a coil element is smaller
+
+
+@dataclass(frozen=True)
+class HeadMask:
+    """Where to predict.
+
+    Attributes:
+        slices: Per plane, boolean (n, rows, cols): the convex mask of each slice; empty slices are not predicted.
+        inside: Boolean (X, Y, Z): where the synthetic CT is not air.
+        source: How it was made: "auto", "none", "file" or "ct".
+    """
+
+    slices: Mapping[str, NDArray[np.bool_]]
+    inside: NDArray[np.bool_]
+    source: str
+
+
+def head_region(mr: NDArray[np.floating], spacing_mm: Sequence[float]) -> NDArray[np.bool_]:
+    """The head in an MR volume of any bone technique (ZTE, UTE, GRE), holes filled.
+
+    Otsu's threshold twice: first between air and tissue; then with the image clipped at the tissue's median, so that
+    bright fat or vessels, or the shading of a surface coil, do not pull it into the tissue. Then opening, connected
+    parts, and filling: what a slice of any plane encloses belongs to the head, so that dark bone and airways do.
+
+    Args:
+        mr: Array (X, Y, Z), arbitrary units; larger is brighter.
+        spacing_mm: Voxel sizes, (3,).
+
+    Returns:
+        Boolean (X, Y, Z); all False for a constant volume.
+    """
+    from scipy import ndimage
+
+    smooth = ndimage.gaussian_filter(np.asarray(mr, np.float32), [_SMOOTHING_MM / mm for mm in spacing_mm])
+    sample = smooth[::2, ::2, ::2]
+    first, _ = otsu(sample)
+    tissue = sample[sample > first]
+    if tissue.size == 0:
+        return np.zeros(mr.shape, bool)
+    threshold, _ = otsu(np.minimum(sample, np.median(tissue)))
+    foreground = smooth > threshold
+    opened = _open(foreground, spacing_mm)
+    parts, n_parts = ndimage.label(opened)
+    if n_parts == 0:
+        return _filled(foreground)
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    kept = sizes >= _SMALLEST_PART * sizes.max()
+    region = _filled(kept[parts])
+    # filling may have joined the parts; what still stands apart is not the head
+    parts, _ = ndimage.label(region)
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    return np.asarray(parts == sizes.argmax())
+
+
+def slice_hulls(region: NDArray[np.bool_], plane: str) -> NDArray[np.bool_]:
+    """Per slice of a plane the convex hull of the region's largest part, (n, rows, cols), as masks are in training."""
+    return np.stack([convex_hull(largest_region(part)) for part in extract(region, plane)])
+
+
+def mask_from_region(region: NDArray[np.bool_], planes: Sequence[str] = PLANES, source: str = "auto") -> HeadMask:
+    """Slice masks of a region of the head, and where the synthetic CT is not air.
+
+    A voxel is inside where most of the planes' hulls hold it, or the region itself and any hull: one plane's hull
+    spans the gap under the chin, two of the three do not; and a small part of a slice (the chin beside the neck), which
+    the largest region of its slice leaves out, is kept by the other planes.
+
+    Args:
+        region: Boolean (X, Y, Z), RAS+.
+        planes: Planes to predict.
+        source: Recorded in the mask.
+    """
+    slices = {plane: slice_hulls(region, plane) for plane in planes}
+    votes = np.zeros(region.shape, np.uint8)
+    for plane, hulls in slices.items():
+        votes += restore(hulls, plane)
+    return HeadMask(slices, (2 * votes > len(planes)) | (region & (votes > 0)), source)
+
+
+def mask_of_everything(shape: tuple[int, int, int], planes: Sequence[str] = PLANES) -> HeadMask:
+    """Every slice whole: for an MR that shows nothing but the head."""
+    everywhere = np.ones(shape, bool)
+    return HeadMask({plane: extract(everywhere, plane) for plane in planes}, everywhere, "none")
+
+
+def _open(foreground: NDArray[np.bool_], spacing_mm: Sequence[float]) -> NDArray[np.bool_]:
+    """Opening by a ball, by distance: voxels within the radius of a voxel that is deeper than it."""
+    from scipy import ndimage
+
+    # the border of the volume is no edge of the head
+    padded = np.pad(foreground, 1, mode="edge")
+    inner = (slice(1, -1),) * 3
+    deep = (ndimage.distance_transform_edt(padded, spacing_mm) > _OPENING_MM)[inner]
+    if not deep.any():
+        return deep
+    return np.asarray(ndimage.distance_transform_edt(~deep, spacing_mm) <= _OPENING_MM) & foreground
+
+
+def _filled(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Holes of every slice in every plane filled."""
+    from scipy import ndimage
+
+    filled = region.copy()
+    for plane in PLANES:
+        for part in extract(filled, plane):
+            if part.any():
+                part[:] = ndimage.binary_fill_holes(part)
+    return filled
