@@ -49,7 +49,7 @@ class SumsTable:
     def from_matrix(
         cls, keys: Sequence[RowKey], columns: Sequence[str], matrix: Iterable[Sequence[int]]
     ) -> "SumsTable":
-        """Table of a matrix of integers (rows, columns), say a tensor's `tolist()`; rows without slices are left out."""
+        """Table of a matrix of integers (rows, columns), say a tensor's `tolist()`; rows of no slices are left out."""
         table = cls()
         n_slices = list(columns).index("n_slices")
         for key, values in zip(keys, matrix, strict=True):

@@ -1,6 +1,7 @@
 """Parts that U-Nets share: convolution blocks, upsampling and the output in full precision."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,7 @@ class ConvBlock(nn.Sequential):
 
     def __init__(self, channels: Sequence[int]) -> None:
         layers: list[nn.Module] = []
-        for n_in, n_out in zip(channels[:-1], channels[1:], strict=True):
+        for n_in, n_out in pairwise(channels):
             layers += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.BatchNorm2d(n_out), nn.ReLU(inplace=True)]
         super().__init__(*layers)
 
@@ -39,8 +40,8 @@ class UpBlock(nn.Module):
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         """(B, n_in, H, W) and (B, n_skip, 2H, 2W) -> (B, widths[-1], 2H, 2W)."""
-        x = self.convolutions(torch.cat([skip, self.up(x)], dim=1))
-        return x
+        convolved: Tensor = self.convolutions(torch.cat([skip, self.up(x)], dim=1))
+        return convolved
 
 
 class GrayOutput(nn.Module):
@@ -53,4 +54,5 @@ class GrayOutput(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, n_in, H, W) -> gray values 0..1, float32 (B, 1, H, W)."""
         with torch.autocast(x.device.type, enabled=False):
-            return torch.sigmoid(self.convolution(x.float()))
+            gray: Tensor = torch.sigmoid(self.convolution(x.float()))
+        return gray
