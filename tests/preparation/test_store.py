@@ -1,0 +1,145 @@
+import json
+
+import numpy as np
+import pytest
+
+from sct.core.errors import SctError
+from sct.preparation import store as store_module
+from sct.preparation.store import Geometry, ParticipantRecord, SliceStore, write_participant
+from sct.slices.frame import Frame
+
+SIZE = 8
+
+
+def record(name="p1", n=5, fingerprint="a" * 64, **changes):
+    geometry = Geometry((4, 5, 6), np.diag([2.0, 2.0, 2.0, 1.0]), 2.0)
+    values = {
+        "participant_id": name,
+        "fingerprint": fingerprint,
+        "settings": {"size_px": SIZE, "spacing_mm": 2.0},
+        "geometry": geometry,
+        "mr_range": (0.0, 100.5),
+        "planes": np.arange(n) % 3,
+        "indices": np.arange(n) * 2,
+        "rows": -np.arange(n),
+        "cols": np.arange(n),
+        "sides": np.arange(n) + 3,
+        "columns": {"technique": "ZTE"},
+        "left_out": {"axial": 2},
+        "left_out_reasons": {"no tissue": 2},
+    }
+    return ParticipantRecord(**values | changes)
+
+
+def pixels(n=5, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (3, n, SIZE, SIZE)).astype(np.uint8)
+
+
+def batches(data):
+    return [data[:, :2], data[:, 2:]]
+
+
+def test_what_was_written_is_read(tmp_path):
+    data, written = pixels(), record()
+    write_participant(tmp_path, written, batches(data))
+    store = SliceStore(tmp_path)
+    read = store.participant("p1")
+    assert store.participant_ids == ["p1"]
+    assert isinstance(read.data, np.memmap)
+    np.testing.assert_array_equal(read.data, data)
+    np.testing.assert_array_equal(np.load(tmp_path / "p1-aaaaaaaa.npy"), data)
+    for name in ("planes", "indices", "rows", "cols", "sides"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(written, name))
+        assert getattr(read, name).dtype == np.int64
+    np.testing.assert_array_equal(read.geometry.affine, written.geometry.affine)
+    assert read.geometry.shape == (4, 5, 6)
+    assert (read.mr_range, read.columns, read.left_out) == ((0.0, 100.5), {"technique": "ZTE"}, {"axial": 2})
+    assert read.frame(3) == Frame(-3, 3, 6)
+    assert read.in_plane("coronal").tolist() == [1, 4]
+    assert store.settings == {"size_px": SIZE, "spacing_mm": 2.0}
+
+
+def test_a_participant_without_slices_is_kept(tmp_path):
+    write_participant(tmp_path, record(n=0), [])
+    assert SliceStore(tmp_path).participant("p1").data.shape == (3, 0, SIZE, SIZE)
+
+
+def test_a_new_fingerprint_replaces_the_old_file_and_no_other_participants(tmp_path):
+    write_participant(tmp_path, record("p1"), batches(pixels()))
+    write_participant(tmp_path, record("p1-aaaaaaaa"), batches(pixels()))
+    old = SliceStore(tmp_path).participant("p1").data
+    write_participant(tmp_path, record("p1", fingerprint="b" * 64), batches(pixels(seed=1)))
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["p1-aaaaaaaa-aaaaaaaa.npy", "p1-aaaaaaaa.json", "p1-bbbbbbbb.npy", "p1.json"]
+    np.testing.assert_array_equal(SliceStore(tmp_path).participant("p1").data, pixels(seed=1))
+    np.testing.assert_array_equal(old, pixels())  # whoever has it open reads on
+
+
+@pytest.mark.parametrize("failing", ["write", "json"])
+def test_a_full_disk_leaves_the_old_participant(tmp_path, monkeypatch, failing):
+    write_participant(tmp_path, record(), batches(pixels()))
+
+    def full_disk(*_):
+        raise OSError(28, "No space left on device")
+
+    def failing_batches():
+        yield pixels()[:, :2]
+        full_disk()
+
+    if failing == "json":
+        monkeypatch.setattr(store_module, "write_json", full_disk)
+    with pytest.raises((SctError, OSError), match="No space left"):
+        write_participant(
+            tmp_path, record(fingerprint="b" * 64), failing_batches() if failing == "write" else batches(pixels(seed=1))
+        )
+    np.testing.assert_array_equal(SliceStore(tmp_path).participant("p1").data, pixels())
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_wrong_batches_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="5"):
+        write_participant(tmp_path, record(), [pixels()[:, :2]])
+    with pytest.raises(ValueError, match="uint8"):
+        write_participant(tmp_path, record(), [pixels().astype(np.float32)])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_truncated_missing_and_foreign_files_are_named(tmp_path):
+    write_participant(tmp_path, record(), batches(pixels()))
+    data = tmp_path / "p1-aaaaaaaa.npy"
+    data.write_bytes(data.read_bytes()[:-1])
+    with pytest.raises(SctError, match=r"p1-aaaaaaaa\.npy.*truncated"):
+        SliceStore(tmp_path).participant("p1")
+    np.save(data, pixels(n=4))
+    with pytest.raises(SctError, match="not uint8"):
+        SliceStore(tmp_path).participant("p1")
+    data.unlink()
+    with pytest.raises(SctError, match="missing"):
+        SliceStore(tmp_path).participant("p1")
+    (tmp_path / "p2.json").write_text(json.dumps({"data": "x"}))
+    with pytest.raises(SctError, match=r"p2\.json"):
+        SliceStore(tmp_path)
+    with pytest.raises(SctError, match="no such slice store"):
+        SliceStore(tmp_path / "none")
+
+
+def test_a_store_can_be_restricted_and_mixed_settings_are_refused(tmp_path):
+    write_participant(tmp_path, record("p1"), batches(pixels()))
+    write_participant(tmp_path, record("p2", settings={"size_px": SIZE, "spacing_mm": 1.0}), batches(pixels()))
+    with pytest.raises(SctError, match="p2 was prepared with another spacing_mm"):
+        _ = SliceStore(tmp_path).settings
+    restricted = SliceStore(tmp_path, ["p1"])
+    assert restricted.participant_ids == ["p1"]
+    assert restricted.settings["spacing_mm"] == 2.0
+    with pytest.raises(SctError, match="p2"):
+        restricted.participant("p2")
+
+
+def test_fingerprint_follows_content_not_order(tmp_path):
+    for name, digit in (("p1", "a"), ("p2", "b")):
+        write_participant(tmp_path, record(name, fingerprint=digit * 64), batches(pixels()))
+    store = SliceStore(tmp_path)
+    assert store.fingerprint(["p2", "p1"]) == store.fingerprint() != store.fingerprint(["p1"])
+    before = store.fingerprint()
+    write_participant(tmp_path, record("p1", fingerprint="c" * 64), batches(pixels()))
+    assert SliceStore(tmp_path).fingerprint() != before
