@@ -1,1 +1,1 @@
-"""Bone surfaces: mesh and deviation."""
+"""Bone surfaces: meshes, their deviation from one another, heat maps, and the page to look at."""
