@@ -43,10 +43,9 @@ def otsu_level(counts: Tensor) -> Tensor:
     The level with the largest variance between the two classes (Otsu, IEEE Trans SMC 1979;9:62-66); 0 for an empty
     histogram or one with a single level.
     """
-    weights = counts.double()
-    levels = torch.arange(LEVELS, device=counts.device, dtype=torch.float64)
-    below = weights.cumsum(1)
-    sum_below = (weights * levels).cumsum(1)
+    levels = torch.arange(LEVELS, device=counts.device)
+    # Summed as integers: exact, and deterministic on every device.
+    below, sum_below = counts.cumsum(1).double(), (counts * levels).cumsum(1).double()
     total, sum_total = below[:, -1:], sum_below[:, -1:]
     above = total - below
     between = (sum_total * below - sum_below * total) ** 2 / (below * above)
