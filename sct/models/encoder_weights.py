@@ -115,10 +115,10 @@ def _matched(state: dict[str, Tensor], expected: Mapping[str, Tensor], source: s
     return {name: value.to(torch.float32) for name, value in found.items()}
 
 
-def _position(name: str) -> tuple[int, str]:
-    """Sorts `2.weight` before `10.weight`."""
+def _position(name: str) -> tuple[int, bool, str]:
+    """Sorts in the network's order: `2.weight`, `2.bias`, `10.weight`."""
     number, _, rest = name.partition(".")
-    return (int(number) if number.isdigit() else 0, rest)
+    return (int(number) if number.isdigit() else 0, rest != "weight", rest)
 
 
 def _first_line(error: BaseException) -> str:
