@@ -9,7 +9,7 @@ Source: Bambach & Ho 2022, Methods (pixel-wise metrics; bone at 40-70 % gray). S
 pixels are our assumptions, and so are the tissue classes (air < -200 HU, bone >= 300 HU by the CT).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
@@ -27,6 +27,7 @@ __all__ = [
     "SCOPES",
     "TISSUES",
     "SumsLayout",
+    "bone_counts",
     "quantise",
     "threshold_names",
 ]
@@ -73,6 +74,33 @@ def threshold_names(thresholds: Iterable[str | float | Decimal]) -> dict[str, De
     if not decimals or len(names) < len(decimals) or not all(0 < decimal <= 1 for decimal in decimals):
         raise ValueError(f"thresholds must be distinct gray values in (0, 1], not {[str(d) for d in decimals]}")
     return names
+
+
+def bone_counts(prediction: Tensor, target: Tensor, thresholds: Sequence[str | float | Decimal]) -> Tensor:
+    """Pixels that are bone in both images, in the target, in the prediction.
+
+    Args:
+        prediction: Gray values 0..1 or 8-bit levels, (B, H, W) or (B, 1, H, W).
+        target: The same shape.
+        thresholds: K gray values, ascending.
+
+    Returns:
+        Int64 (B, 3, K), made on the images' device without synchronisation.
+
+    Raises:
+        ValueError: The shapes differ.
+    """
+    if prediction.shape != target.shape or prediction.ndim < 3:
+        raise ValueError(f"shapes must agree: {tuple(prediction.shape)}, {tuple(target.shape)}")
+    edges = tuple(_edge(threshold) for threshold in threshold_names(thresholds).values())
+    n, n_classes = len(prediction), len(edges) + 1
+    cells = torch.arange(n, device=prediction.device).mul_(n_classes**2).unsqueeze(1)
+    cells = cells + _steps(edges, prediction.device, n_classes)[quantise(target).view(n, -1)]
+    cells += _steps(edges, prediction.device, 1)[quantise(prediction).view(n, -1)]
+    table = _scatter(cells, torch.ones_like(cells[:1, :1]).expand_as(cells), (n, 1, n_classes, n_classes))[:, 0]
+    # Element (i, j) of the double cumulative sum from the end: target class >= i and prediction class >= j.
+    table = table.flip(1, 2).cumsum(1).cumsum(2).flip(1, 2)
+    return torch.stack([table.diagonal(dim1=1, dim2=2)[:, 1:], table[:, 1:, 0], table[:, 0, 1:]], dim=1)
 
 
 def _edge(gray: Decimal) -> int:

@@ -1,0 +1,158 @@
+"""What happens at the end of each epoch: stop or go on, keep the best weights, keep the state, write the table.
+
+Source: Bambach & Ho 2022, Methods: training stops when the validation loss has not decreased for 5 epochs; the weights
+of the smallest are kept.
+"""
+
+import csv
+import io
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint, EarlyStopping
+
+from sct.core.errors import SctError
+from sct.core.files import write_text
+from sct.training.checkpoint import AtomicCheckpointIO
+
+__all__ = ["BestAndLast", "EpochTable", "PatientStopping", "run_callbacks"]
+
+
+def run_callbacks(folder: Path, patience: int = 5) -> tuple["PatientStopping", "EpochTable", "BestAndLast"]:
+    """The callbacks of a run folder, in the order that they need."""
+    folder = Path(folder)
+    return PatientStopping(patience), EpochTable(folder / "metrics.csv"), BestAndLast(folder)
+
+
+class PatientStopping(EarlyStopping):
+    """Stops when `val_loss` has not decreased for `patience` epochs; a resumed run stops where the run would have.
+
+    Args:
+        patience: Epochs.
+    """
+
+    def __init__(self, patience: int = 5) -> None:
+        super().__init__("val_loss", patience=patience, mode="min")
+
+    @property
+    def stopped(self) -> bool:
+        """Whether patience, or a loss that is not finite, ended the training."""
+        return self.stopping_reason.value != 0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """End at once when the run that is resumed had already come to its end."""
+        if self.stopped:
+            trainer.should_stop = True
+
+
+class BestAndLast(Checkpoint):
+    """Keeps `best.ckpt` (weights of the smallest `val_loss`) and `last.ckpt` (everything, at each epoch's end).
+
+    Both are replaced atomically: a kill at any moment leaves a `last.ckpt` from which the run goes on.
+
+    Args:
+        folder: Where they are written.
+
+    Attributes:
+        best_epoch: Number of the best epoch, from 0; None before the first.
+        best_val_loss: Its validation loss.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.best_path = Path(folder) / "best.ckpt"
+        self.last_path = Path(folder) / "last.ckpt"
+        self.best_epoch: int | None = None
+        self.best_val_loss = float("inf")
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Have the trainer write and read checkpoints safely."""
+        trainer.strategy.checkpoint_io = AtomicCheckpointIO()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the files.
+
+        Raises:
+            SctError: The first epoch's validation loss is not finite.
+        """
+        val_loss = float(trainer.callback_metrics["val_loss"])
+        if val_loss < self.best_val_loss:
+            self.best_epoch, self.best_val_loss = trainer.current_epoch, val_loss
+            trainer.save_checkpoint(self.best_path, weights_only=True)
+        elif self.best_epoch is None:
+            raise SctError(f"the validation loss of the first epoch is {val_loss}: training diverged; lower the rate")
+        trainer.save_checkpoint(self.last_path)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run must know."""
+        return {"best_epoch": self.best_epoch, "best_val_loss": self.best_val_loss}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take it up again."""
+        self.best_epoch, self.best_val_loss = state_dict["best_epoch"], state_dict["best_val_loss"]
+
+
+class EpochTable(Checkpoint):
+    """Writes `metrics.csv`, one row per epoch, whole and atomically each time; a resumed run has each epoch once.
+
+    Columns: epoch (from 0), train_loss, val_loss, learning_rate, train_slices_per_s (training without validation, all
+    processes), seconds (both).
+
+    A `Checkpoint` by type, because Lightning calls only these after the task has logged its epoch; it must stand before
+    `BestAndLast` so that the saved state has the epoch's row.
+
+    Args:
+        path: The file.
+
+    Attributes:
+        rows: The rows so far.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = Path(path)
+        self.rows: list[dict[str, float]] = []
+        self._start_s = 0.0
+        self._trained_s = 0.0
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self._start_s = time.perf_counter()
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Training of this epoch is over: read the clock when the device has done its work."""
+        if pl_module.device.type == "cuda":
+            torch.cuda.synchronize(pl_module.device)
+        self._trained_s = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Add the epoch's row."""
+        metrics = trainer.callback_metrics
+        n_slices = len(trainer.datamodule.train_slices)  # type: ignore[attr-defined]
+        self.rows.append(
+            {
+                "epoch": trainer.current_epoch,
+                "train_loss": float(metrics["train_loss"]),
+                "val_loss": float(metrics["val_loss"]),
+                "learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
+                "train_slices_per_s": n_slices / (self._trained_s - self._start_s),
+                "seconds": time.perf_counter() - self._start_s,
+            }
+        )
+        if trainer.is_global_zero:
+            text = io.StringIO()
+            writer = csv.DictWriter(text, list(self.rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self.rows)
+            write_text(self.path, text.getvalue())
+
+    def state_dict(self) -> dict[str, Any]:
+        """The rows so far."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take them up again."""
+        self.rows = list(state_dict["rows"])

@@ -1,0 +1,138 @@
+"""Checkpoints: written atomically, loaded without ever running what they hold."""
+
+import importlib
+import pickle
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+from torch import nn
+
+from sct.core.errors import SctError
+from sct.core.files import atomic_path
+
+__all__ = ["AtomicCheckpointIO", "LoadedNetwork", "build_network", "load_network", "read_checkpoint"]
+
+_NETWORK_PREFIX = "network."
+
+
+@dataclass(frozen=True)
+class LoadedNetwork:
+    """A network out of a checkpoint, in evaluation mode on the CPU, and what the checkpoint says about it."""
+
+    network: nn.Module
+    hyper_parameters: dict[str, Any]
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Lightning's checkpoint files, but either the old or the new one after a kill, and loaded as plain data only.
+
+    Lightning's own writer goes through a temporary folder that may lie on another disk, from where files are copied.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write beside the target, then rename.
+
+        Raises:
+            SctError: The file cannot be written.
+        """
+        with atomic_path(Path(path)) as temporary:
+            try:
+                torch.save(checkpoint, temporary)
+            except RuntimeError as error:  # how torch reports a full disk
+                raise OSError(str(error).splitlines()[0]) from error
+
+    def load_checkpoint(self, path: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Read plain data, on the CPU; see `read_checkpoint`."""
+        return read_checkpoint(Path(path))
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint of tensors and plain types; nothing in it is executed.
+
+    Raises:
+        SctError: The file is missing, truncated, no checkpoint, or holds anything else.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise SctError(f"{path}: no such checkpoint file")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if zipfile.is_zipfile(path):
+            reason = "it holds more than tensors and plain types and is not loaded, since that could run code"
+        else:
+            reason = "it is truncated or not a PyTorch checkpoint"
+        raise SctError(f"{path}: {reason}") from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise SctError(f"{path}: it is truncated or not a PyTorch checkpoint") from error
+    if not isinstance(checkpoint, dict):
+        raise SctError(f"{path}: holds a {type(checkpoint).__name__}, not a checkpoint of this program")
+    return checkpoint
+
+
+def load_network(path: Path, allow: Sequence[str] = ()) -> LoadedNetwork:
+    """Build the network that a checkpoint describes and give it the checkpoint's weights.
+
+    Args:
+        path: A checkpoint written in training.
+        allow: Packages beside `sct` whose networks may be built, e.g. `("my_models",)`.
+
+    Raises:
+        SctError: As `read_checkpoint` and `build_network`; or weights of another architecture, or none.
+    """
+    checkpoint = read_checkpoint(path)
+    hyper_parameters, state = checkpoint.get("hyper_parameters"), checkpoint.get("state_dict")
+    if not isinstance(hyper_parameters, dict) or not isinstance(hyper_parameters.get("model"), dict):
+        raise SctError(f"{path}: has no hyper_parameters with a model; only checkpoints of `sct run` can be used")
+    if not isinstance(state, dict):
+        raise SctError(f"{path}: has no state_dict; only checkpoints of `sct run` can be used")
+    try:
+        network = build_network(hyper_parameters["model"], allow)
+    except SctError as error:
+        raise SctError(f"{path}: {error}") from error
+    weights = {k.removeprefix(_NETWORK_PREFIX): v for k, v in state.items() if k.startswith(_NETWORK_PREFIX)}
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        first = next((line.strip() for line in str(error).splitlines()[1:]), str(error))
+        target = hyper_parameters["model"].get("_target_")
+        raise SctError(f"{path}: its weights are not of the architecture {target}: {first[:200]}") from error
+    return LoadedNetwork(network.eval(), hyper_parameters)
+
+
+def build_network(config: Mapping[str, Any], allow: Sequence[str] = ()) -> nn.Module:
+    """Instantiate a network by its `_target_` and arguments, without initial weights from elsewhere.
+
+    Args:
+        config: `_target_`, the dotted name of a class, and its arguments in plain types. `encoder_weights` is passed
+            over as None: what it would bring is about to be overwritten.
+        allow: Packages beside `sct` that the class may come from.
+
+    Raises:
+        SctError: The class is not there, not in an allowed package, no network, or does not take the arguments.
+    """
+    target = config.get("_target_")
+    packages = ("sct", *allow)
+    if not isinstance(target, str) or not any(target.startswith(f"{package}.") for package in packages):
+        raise SctError(f"model _target_ {target!r} is not in {' or '.join(packages)}; allow its package to load it")
+    module_name, _, name = target.rpartition(".")
+    try:
+        made = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError) as error:
+        raise SctError(f"model _target_ {target!r} is not there: {error}") from error
+    own = isinstance(made, type) and any(made.__module__.startswith(f"{package}.") for package in packages)
+    if not own or not issubclass(made, nn.Module):
+        raise SctError(f"model _target_ {target!r} is not a network")
+    arguments = {key: value for key, value in config.items() if not key.startswith("_")}
+    if "encoder_weights" in arguments:
+        arguments["encoder_weights"] = None
+    try:
+        network: nn.Module = made(**arguments)
+    except (TypeError, ValueError) as error:
+        raise SctError(f"model _target_ {target!r} does not take its arguments: {error}") from error
+    return network
