@@ -108,6 +108,4 @@ def read_examples(path: Path) -> Examples:
     except FileNotFoundError as error:
         raise SctError(f"{path}: no such file") from error
     except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise SctError(
-            f"{path}: not readable as example slices ({error}); remove it and run the cell again"
-        ) from error
+        raise SctError(f"{path}: not readable as example slices ({error}); remove it and run the cell again") from error

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sct.core.statistics import Interval
 
-__all__ = ["CITATION", "COHORT", "METRICS", "PAPER", "Metric", "paper_interval"]
+__all__ = ["CITATION", "COHORT", "METRICS", "PAPER", "Metric", "paper_interval", "title_of_loss", "title_of_model"]
 
 CITATION = "Bambach S, Ho M-L. AJNR Am J Neuroradiol 2022;43:1172-79, doi 10.3174/ajnr.A7588"
 COHORT = "institution 1, 16 patients, 10 x 4-fold cross-validation"
@@ -134,3 +134,18 @@ def paper_interval(model: str, loss: str, metric: Metric) -> Interval | None:
         return None
     mean, low, high = (value / metric.scale for value in row[METRICS.index(metric)])
     return Interval(mean, low, high, _REPETITIONS)
+
+
+_MODEL_TITLES = {"light_unet": "Light U-Net", "vgg_unet": "VGG U-Net", "vgg_unet_tl": "VGG U-Net TL"}
+
+
+def title_of_model(name: str) -> str:
+    """A model's name as the paper prints it; other names unchanged."""
+    return _MODEL_TITLES.get(name, name)
+
+
+def title_of_loss(name: str) -> str:
+    """A loss's name for print: `mix-4.4` is "mix (α = 4.4)", `none` an em dash."""
+    if name.startswith("mix-"):
+        return f"mix (α = {name.removeprefix('mix-')})"
+    return {"mae": "MAE", "mse": "MSE", "none": "—"}.get(name, name)

@@ -1,0 +1,247 @@
+"""From the words of a command line to the list of cells they stand for; shared by the doors run, ledger and summarize.
+
+Hydra's own parser reads the words and the experiment's `hydra.sweeper.params` exactly as its sweeper does. Composing a
+configuration costs a tenth of a second, so one is composed for each combination of everything but seed and fold, and
+these two are put in: ten thousand cells in seconds.
+"""
+
+import copy
+import itertools
+import shlex
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sct.core.errors import SctError
+from sct.study.cells import Cell
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+__all__ = ["Plan", "PlannedCell", "command_for", "folds_of", "is_baseline", "job_cells", "plan_cells"]
+
+_CELL_KEYS = {"model", "loss", "seed", "fold"}
+_INNER_KEYS = {"seed", "fold"}
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell and the words, one value for each key, that make it."""
+
+    cell: Cell
+    words: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a command line stands for.
+
+    Attributes:
+        config: The composed configuration of the first job, with Hydra's own node.
+        arguments: The words as given, without flags.
+        axes: Every swept or overridden key with its values, in order.
+        cells: The cells, each once, in the sweep's order.
+        names_cells: Whether the words choose cells (a sweep, or a value for model, loss, seed or fold); without, they
+            only say where to look.
+        needs_flag: Whether several jobs take `-m`, because the experiment is no sweep of its own.
+    """
+
+    config: "DictConfig"
+    arguments: tuple[str, ...]
+    axes: Mapping[str, tuple[str, ...]]
+    cells: tuple[PlannedCell, ...]
+    names_cells: bool
+    needs_flag: bool
+
+    @property
+    def experiment(self) -> str:
+        """The experiment as chosen (its cells' `experiment.name` may differ from cell to cell)."""
+        names = {planned.cell.experiment for planned in self.cells}
+        return names.pop() if len(names) == 1 else self.axes.get("experiment", ("main",))[0]
+
+
+def plan_cells(arguments: Sequence[str], config_name: str = "run") -> Plan:
+    """Expand the words of a command line.
+
+    Args:
+        arguments: Hydra overrides; the flags -m and --multirun are allowed and change nothing.
+        config_name: The door's configuration in `conf/`.
+
+    Raises:
+        SctError: Two experiments at once; a seed or fold that is no such number.
+        hydra.errors.HydraException: Unknown choices, keys, or grammar.
+    """
+    from hydra import compose
+
+    words = [word for word in arguments if word not in {"-m", "--multirun"}]
+    with _hydra() as loader:
+        given = _axes(words, loader)
+        if len(given.get("experiment", ())) > 1:
+            raise SctError(f"experiment={','.join(given['experiment'])}: two experiments at once; give each a command")
+        first = [f"{key}={values[0]}" for key, values in given.items()]
+        config = compose(config_name, first, return_hydra_config=True)
+        is_sweep = str(config.hydra.mode or "").upper().endswith("MULTIRUN")
+        params = dict(config.hydra.sweeper.get("params") or {}) if is_sweep else {}
+        axes = _axes([*(f"{key}={value}" for key, value in params.items()), *words], loader)
+        cells = tuple(_planned(axes, config_name))
+    names_cells = any(len(values) > 1 for values in axes.values()) or bool(axes.keys() & _CELL_KEYS)
+    return Plan(config, tuple(words), axes, cells, names_cells, not is_sweep)
+
+
+def job_cells(config: "DictConfig") -> list[tuple["DictConfig", Cell]]:
+    """The cells of one composed configuration: one for each fold, and for each value of `experiment.value=all`.
+
+    A classical baseline knows neither loss nor seed: its cells are `none/seed-0`. The condition `separate` trains on
+    all other values and tests on the whole subset, so it has fold 0 only.
+
+    Returns:
+        Each cell with its configuration, in which `experiment.value` is a single one.
+
+    Raises:
+        SctError: A fold that does not exist; an unknown column; a name that cannot be a folder.
+    """
+    return [
+        (template.config, cell) for template in _templates(config) for cell in template.cells(config.seed, config.fold)
+    ]
+
+
+def command_for(plan: Plan, cells: Collection[Cell], door: str = "python -m sct.run") -> str:
+    """One command that makes the given cells of a plan: the given words, each axis narrowed to the values they need.
+
+    The product of the narrowed axes may hold finished cells too; `sct.run` skips those.
+    """
+    chosen = set(cells)
+    wanted = [planned for planned in plan.cells if planned.cell in chosen]
+    given = {word.partition("=")[0] for word in plan.arguments}
+    words, several = [], False
+    for key, values in plan.axes.items():
+        used = list(dict.fromkeys(planned.words[key] for planned in wanted))
+        if key in given or len(used) < len(values):
+            words.append(f"{key}={_joined(used)}")
+            several = several or len(used) > 1
+    flag = ["-m"] if several and plan.needs_flag else []
+    return " ".join([door, shlex.join([*flag, *words])]).strip()
+
+
+def is_baseline(config: Any) -> bool:
+    """Whether the model is a classical baseline, which knows neither loss nor seed."""
+    return bool(config.model.get("baseline", False))
+
+
+def folds_of(value: Any, n_folds: int) -> list[int]:
+    """The fold numbers that `fold=` stands for: `all`, a number or a list of numbers.
+
+    Raises:
+        SctError: Something else, or a fold that does not exist.
+    """
+    if value == "all":
+        return list(range(n_folds))
+    folds = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    for fold in folds:
+        if isinstance(fold, bool) or not isinstance(fold, int) or not 0 <= fold < n_folds:
+            raise SctError(f"fold={fold}: give all, or numbers from 0 to {n_folds - 1} (data.n_folds={n_folds})")
+    if not folds:
+        raise SctError(f"fold={value}: names no fold; give all, or numbers from 0 to {n_folds - 1}")
+    return folds
+
+
+@dataclass(frozen=True)
+class _Template:
+    """Everything of a cell but seed and fold."""
+
+    config: "DictConfig"
+    names: Mapping[str, str]
+    fits_once: bool
+    whole_subset: bool
+    n_folds: int
+
+    def cells(self, seed: Any, fold: Any) -> list[Cell]:
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise SctError(f"seed={seed}: give a whole number that is not negative")
+        folds = folds_of(fold, self.n_folds)
+        return [
+            Cell(**self.names, seed=0 if self.fits_once else seed, fold=k)
+            for k in ([0] if self.whole_subset else folds)
+        ]
+
+
+def _templates(config: "DictConfig") -> Iterator[_Template]:
+    for one in _each_value(config):
+        names = {key: str(one[key].name) for key in ("cohort", "experiment", "model", "loss")}
+        once = is_baseline(one)
+        names["loss"] = "none" if once else names["loss"]
+        yield _Template(one, names, once, one.experiment.condition == "separate", int(one.data.n_folds))
+
+
+def _each_value(config: "DictConfig") -> Iterator["DictConfig"]:
+    """The configuration, or one for each value of the experiment's column in the cohort."""
+    if config.experiment.value != "all":
+        yield config
+        return
+    from sct._participants import values_of_column
+
+    for value in values_of_column(config, str(config.experiment.column)):
+        one = copy.deepcopy(config)
+        one.experiment.value = value
+        yield one
+
+
+@contextmanager
+def _hydra() -> Iterator[Any]:
+    """Hydra's configuration loader on `conf/`, leaving a surrounding Hydra application as it was."""
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    from sct._door import config_folder
+
+    with initialize_config_dir(config_dir=str(config_folder()), version_base="1.3"):
+        yield GlobalHydra.instance().config_loader()
+
+
+def _axes(words: Sequence[str], loader: Any) -> dict[str, tuple[str, ...]]:
+    """Values of each key in order; a later word replaces an earlier one, as in Hydra's sweeper."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    axes: dict[str, tuple[str, ...]] = {}
+    for override in OverridesParser.create(config_loader=loader).parse_overrides(list(words)):
+        key = override.get_key_element()
+        if not override.is_sweep_override():
+            axes[key] = (override.get_value_element_as_str(),)
+        elif override.is_discrete_sweep():
+            axes[key] = tuple(override.sweep_string_iterator())
+        else:
+            raise SctError(f"{override.input_line}: only choices and ranges can be swept")
+    return axes
+
+
+def _planned(axes: Mapping[str, tuple[str, ...]], config_name: str) -> Iterator[PlannedCell]:
+    """Cells of the product of the axes, each once; composed without seed and fold, which are put in."""
+    from hydra import compose
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    parser = OverridesParser.create()
+    inner = [key for key in axes if key in _INNER_KEYS]
+    outer = [key for key in axes if key not in _INNER_KEYS]
+    parsed = [[(word, parser.parse_override(f"{key}={word}").value()) for word in axes[key]] for key in inner]
+    seen: set[Cell] = set()
+    for values in itertools.product(*(axes[key] for key in outer)):
+        words = dict(zip(outer, values, strict=True))
+        config = compose(config_name, [f"{key}={value}" for key, value in words.items()])
+        default = {"seed": config.seed, "fold": config.fold}
+        for template in _templates(config):
+            for choice in itertools.product(*parsed):
+                put = default | {key: value for key, (_, value) in zip(inner, choice, strict=True)}
+                for cell in template.cells(put["seed"], put["fold"]):
+                    if cell not in seen:
+                        seen.add(cell)
+                        yield PlannedCell(cell, words | {k: word for k, (word, _) in zip(inner, choice, strict=True)})
+
+
+def _joined(values: Sequence[str]) -> str:
+    """Values as a sweep; a run of whole numbers as a range."""
+    if len(values) > 3 and all(value.isdigit() for value in values):
+        numbers = [int(value) for value in values]
+        if numbers == list(range(numbers[0], numbers[0] + len(numbers))):
+            return f"range({numbers[0]},{numbers[-1] + 1})"
+    return ",".join(values)

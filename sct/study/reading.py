@@ -1,0 +1,267 @@
+"""Run folders -> figures per row and seed, pooled over folds from the sums."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sct.core.errors import SctError
+from sct.core.files import read_json
+from sct.core.gray import Window
+from sct.core.statistics import Interval, mean_interval
+from sct.core.sums import SumsTable, figures
+from sct.study.cells import Cell, CellState, state_of
+from sct.study.settings import SettingsCheck
+
+__all__ = ["AVERAGES", "SCOPES", "ParticipantFigures", "Row", "SeedResult", "Study", "read_study"]
+
+AVERAGES = ("pixels", "participants", "slices")
+SCOPES = ("frame", "mask")
+
+ParticipantFigures = dict[str, float | None]
+"""The scalar figures of one participant, `mae_hu_by_tissue` among them as `mae_hu_air` and so on."""
+
+
+@dataclass(frozen=True, eq=False)
+class SeedResult:
+    """One repetition of a cross-validation.
+
+    Attributes:
+        seed: Its seed.
+        folds: The folds that were found, in order.
+        figures: As `sct.core.sums.figures`, over all test slices of these folds.
+        participants: Figures of each participant by participant_id.
+    """
+
+    seed: int
+    folds: tuple[int, ...]
+    figures: Mapping[str, Any]
+    participants: Mapping[str, ParticipantFigures]
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """All repetitions of one model and loss (a classical baseline has the loss `none` and one repetition)."""
+
+    experiment: str
+    model: str
+    loss: str
+    seeds: tuple[SeedResult, ...]
+
+    def interval(self, key: str) -> Interval | None:
+        """Mean and 95 % CI over seeds of a figure; None where a seed's value is undefined."""
+        values = [seed.figures[key] for seed in self.seeds]
+        return None if any(value is None for value in values) else mean_interval(values)
+
+    @property
+    def participant_ids(self) -> list[str]:
+        """Everybody who was tested, in order."""
+        return sorted({name for seed in self.seeds for name in seed.participants})
+
+    @property
+    def n_slices(self) -> int:
+        """Test slices of one repetition (the largest, where repetitions are incomplete)."""
+        return max((int(seed.figures["n_slices"]) for seed in self.seeds), default=0)
+
+    @property
+    def n_folds(self) -> int:
+        """Number of different folds found."""
+        return len({fold for seed in self.seeds for fold in seed.folds})
+
+    def of_participants(self, key: str) -> dict[str, float]:
+        """A figure of each participant: the mean over the seeds; participants with an undefined value are left out."""
+        found: dict[str, float] = {}
+        for name in self.participant_ids:
+            values = [seed.participants[name][key] for seed in self.seeds if name in seed.participants]
+            defined = [value for value in values if value is not None]
+            if len(defined) == len(values):
+                found[name] = sum(defined) / len(defined)
+        return found
+
+
+@dataclass(frozen=True)
+class Study:
+    """What was read.
+
+    Attributes:
+        cohort: Name of the cohort.
+        rows: In the order of the cells.
+        missing: Expected cells that are not done.
+        config: Resolved configuration of the first cell.
+        scope: "frame" (all pixels) or "mask".
+        average: "pixels", "participants" or "slices".
+    """
+
+    cohort: str
+    rows: tuple[Row, ...]
+    missing: tuple[Cell, ...]
+    config: Mapping[str, Any]
+    scope: str = "frame"
+    average: str = "pixels"
+
+    @property
+    def window(self) -> Window:
+        """The CT window of the gray scale."""
+        return _window(self.config)
+
+    @property
+    def is_phantom(self) -> bool:
+        """Whether the heads are procedural phantoms."""
+        return bool(self.config["cohort"].get("phantom"))
+
+
+def read_study(
+    cells: Sequence[Cell], runs: Path, allow_missing: bool = False, scope: str = "frame", average: str = "pixels"
+) -> Study:
+    """Read the cells of one cohort.
+
+    Args:
+        cells: The expected cells.
+        runs: The folder of run folders.
+        allow_missing: Go on without the cells that are not done.
+        scope: Pixels that count: "frame" (the paper's reading) or "mask".
+        average: "pixels" pools all pixels of all folds (the paper's reading); "participants" and "slices" give each
+            participant or slice the same weight (slices need cells made with metrics.rows=slice).
+
+    Raises:
+        SctError: Cells are missing; settings differ under one name; a file is damaged; a participant is in two folds.
+    """
+    missing = [cell for cell in cells if state_of(cell.folder(runs)) is not CellState.DONE]
+    if len(missing) == len(cells):
+        raise SctError(
+            f"{runs}: none of the {len(cells)} cells is done; `python -m sct.ledger` with the same words shows"
+        )
+    if missing and not allow_missing:
+        raise SctError(
+            f"{len(missing)} of {len(cells)} cells are missing: {_named(missing)}; "
+            "`python -m sct.ledger` with the same words prints the command, allow_missing=true goes on without them"
+        )
+    absent = set(missing)
+    groups: dict[tuple[str, str, str], dict[int, list[Cell]]] = {}
+    for cell in cells:
+        if cell not in absent:
+            groups.setdefault((cell.experiment, cell.model, cell.loss), {}).setdefault(cell.seed, []).append(cell)
+    check = SettingsCheck()
+    progress = _progress(len(cells) - len(missing))
+    rows = []
+    for (experiment, model, loss), seeds in groups.items():
+        results = []
+        for seed, members in sorted(seeds.items()):
+            table = _pooled_table(members, runs, check, progress)
+            folds = tuple(sorted(cell.fold for cell in members))
+            results.append(_seed_result(seed, folds, table, _window(check.config or {}), scope, average))
+        rows.append(Row(experiment, model, loss, tuple(results)))
+    progress.close()
+    _same_slices(rows)
+    return Study(cells[0].cohort, tuple(rows), tuple(missing), check.config or {}, scope, average)
+
+
+def _pooled_table(cells: Iterable[Cell], runs: Path, check: SettingsCheck, progress: Any) -> SumsTable:
+    """The sums of one repetition's folds in one table."""
+    table = SumsTable()
+    for cell in sorted(cells):
+        folder = cell.folder(runs)
+        check.add(cell, folder)
+        part = SumsTable.read_csv(folder / "sums.csv")
+        counts = _slice_counts(part)
+        expected = read_json(folder / "split.json")["test"]
+        if counts != expected:
+            odd = min(name for name in counts.keys() | expected.keys() if counts.get(name) != expected.get(name))
+            raise SctError(
+                f"{folder}/sums.csv: {counts.get(odd, 0)} slices of {odd}, but {expected.get(odd, 0)} in split.json; "
+                "run the cell again"
+            )
+        twice = counts.keys() & {key[0] for key in table.rows}
+        if twice:
+            raise SctError(f"{folder}: {min(twice)} is tested in another fold too; these folds are not of one split")
+        try:
+            table.add(part)
+        except ValueError as error:
+            raise SctError(f"{folder}/sums.csv: {error}; other folds summed other thresholds") from error
+        progress.update()
+    return table
+
+
+def _slice_counts(table: SumsTable) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for key, row in table.rows.items():
+        counts[key[0]] = counts.get(key[0], 0) + row["n_slices"]
+    return counts
+
+
+def _seed_result(
+    seed: int, folds: tuple[int, ...], table: SumsTable, window: Window, scope: str, average: str
+) -> SeedResult:
+    people = {name: figures(sums, window=window) for name, sums in table.by_participant().items()}
+    if average == "participants":
+        pooled = _mean_figures(list(people.values()))
+    elif average == "slices":
+        if any(len(key) < 3 for key in table.rows):
+            raise SctError(
+                "summary.average=slices: the cells' sums have rows by plane; run them with metrics.rows=slice"
+            )
+        pooled = _mean_figures([figures(row, window=window) for row in table.rows.values()])
+    else:
+        pooled = figures(table.pooled(), window=window)
+    return SeedResult(
+        seed, folds, _scoped(pooled, scope), {name: _scalars(_scoped(p, scope)) for name, p in people.items()}
+    )
+
+
+def _scoped(values: Mapping[str, Any], scope: str) -> dict[str, Any]:
+    chosen = values["in_mask"] if scope == "mask" else {k: v for k, v in values.items() if k != "in_mask"}
+    return {**chosen, "n_slices": values["n_slices"]}
+
+
+def _scalars(values: Mapping[str, Any]) -> ParticipantFigures:
+    scalars = {key: value for key, value in values.items() if value is None or isinstance(value, int | float)}
+    return scalars | {f"mae_hu_{tissue}": value for tissue, value in values["mae_hu_by_tissue"].items()}
+
+
+def _mean_figures(members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Member-wise means; undefined where a member is. Counts are added."""
+    return {
+        key: sum(member[key] for member in members) if key.startswith("n_") else _mean([m[key] for m in members])
+        for key in members[0]
+    }
+
+
+def _mean(values: Sequence[Any]) -> Any:
+    if isinstance(values[0], Mapping):
+        return _mean_figures(values)
+    if isinstance(values[0], list):
+        return [_mean(column) for column in zip(*values, strict=True)]
+    return None if any(value is None for value in values) else sum(values) / len(values)
+
+
+def _same_slices(rows: Iterable[Row]) -> None:
+    """Repetitions of the same folds were tested on the same participants and slices, whatever the model."""
+    first: dict[tuple[str, tuple[int, ...]], tuple[str, list[str], int]] = {}
+    for row in rows:
+        for result in row.seeds:
+            label = f"{row.model}/{row.loss}/seed-{result.seed}"
+            now = (label, sorted(result.participants), int(result.figures["n_slices"]))
+            before = first.setdefault((row.experiment, result.folds), now)
+            if before[1:] != now[1:]:
+                raise SctError(
+                    f"{label}: tested on {len(now[1])} participants and {now[2]} slices, but {before[0]} on "
+                    f"{len(before[1])} and {before[2]}: the store changed between them; run one of them again"
+                )
+
+
+def _window(config: Mapping[str, Any]) -> Window:
+    window = config.get("prepare", {}).get("window") or {}
+    return Window(**{key: float(window[key]) for key in ("level_hu", "width_hu") if key in window})
+
+
+def _named(cells: Sequence[Cell], most: int = 8) -> str:
+    """Names of the first cells, and how many more there are."""
+    several = len({cell.experiment for cell in cells}) > 1
+    names = [f"{cell.experiment}/{cell.label}" if several else cell.label for cell in cells[:most]]
+    return ", ".join(names) + (f" and {len(cells) - most} more" if len(cells) > most else "")
+
+
+def _progress(total: int) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(total=total, desc="reading cells", unit="cell", mininterval=1, leave=False)
