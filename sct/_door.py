@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from sct.core.errors import SctError
 
-__all__ = ["config_folder", "hydra_door", "typer_door"]
+__all__ = ["config_folder", "hydra_door", "register_resolvers", "typer_door"]
 
 
 def config_folder() -> Path:
@@ -39,6 +39,7 @@ def hydra_door(task: Callable[[Any], Any], config_name: str) -> None:
     """
     import hydra
 
+    register_resolvers()
     # Hydra then raises instead of printing a traceback of its own; the line below is ours to word.
     shows_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -48,6 +49,15 @@ def hydra_door(task: Callable[[Any], Any], config_name: str) -> None:
         app()
     else:
         _with_one_line_errors(app)
+
+
+def register_resolvers() -> None:
+    """Teach OmegaConf `${sct.folder_name:DIR}`: a folder's own name, which `conf/cohort/folder.yaml` takes."""
+    from omegaconf import OmegaConf
+
+    OmegaConf.register_new_resolver(
+        "sct.folder_name", lambda folder: Path(str(folder)).resolve().name, replace=True, use_cache=False
+    )
 
 
 def _with_one_line_errors(app: Callable[[], Any]) -> None:

@@ -9,7 +9,7 @@ A store is a folder with two files per participant:
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from hashlib import sha256
 from pathlib import Path
@@ -23,7 +23,15 @@ from sct.core.files import atomic_path, read_json, write_json
 from sct.slices.frame import Frame
 from sct.slices.planes import PLANES
 
-__all__ = ["CHANNELS", "Geometry", "ParticipantRecord", "SliceStore", "StoredParticipant", "write_participant"]
+__all__ = [
+    "CHANNELS",
+    "Geometry",
+    "ParticipantRecord",
+    "SliceStore",
+    "StoredParticipant",
+    "update_columns",
+    "write_participant",
+]
 
 CHANNELS = ("mr", "ct", "mask")
 """MR gray, CT gray (`sct.core.gray`), mask (0 or 255)."""
@@ -64,7 +72,8 @@ class ParticipantRecord:
         columns: The participant's row of participants.tsv.
         left_out: Slices without usable content per plane.
         left_out_reasons: The same slices per reason.
-        mr_to_ct: (4, 4) nested lists: MR world -> CT world in mm that registration found; None without registration.
+        registration: Report of the registration with its `matrix` (4 x 4, MR world -> CT world in mm) and `warnings`;
+            None without registration.
     """
 
     participant_id: str
@@ -80,7 +89,7 @@ class ParticipantRecord:
     columns: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
     left_out_reasons: dict[str, int] = field(default_factory=dict)
-    mr_to_ct: list[list[float]] | None = None
+    registration: dict[str, Any] | None = None
 
     @property
     def n_slices(self) -> int:
@@ -223,6 +232,16 @@ def write_participant(folder: Path, record: ParticipantRecord, batches: Iterable
     for file_path in folder.iterdir():
         if superseded.fullmatch(file_path.name) and file_path.name != data_file:
             file_path.unlink(missing_ok=True)
+
+
+def update_columns(folder: Path, participant_id: str, columns: Mapping[str, str]) -> None:
+    """Give a stored participant another row of participants.tsv; its slices stay.
+
+    Raises:
+        SctError: The file cannot be read or written.
+    """
+    path = Path(folder) / f"{participant_id}.json"
+    write_json(path, read_json(path) | {"columns": dict(columns)})
 
 
 def _to_plain(record: ParticipantRecord) -> dict[str, Any]:

@@ -1,0 +1,204 @@
+"""A cohort into a store: what is missing or has changed, in parallel processes."""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Generator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from sct.cohorts.cohort import Cohort, Participant
+from sct.core.errors import SctError
+from sct.preparation.contact_sheet import write_contact_sheet
+from sct.preparation.fingerprint import fingerprint_of
+from sct.preparation.lock import exclusive
+from sct.preparation.participant import BadParticipantError, contact_sheet_path, prepare_participant
+from sct.preparation.settings import PrepareSettings
+from sct.preparation.store import SliceStore, update_columns
+
+__all__ = ["PrepareReport", "prepare_cohort"]
+
+_ON_ERROR = ("stop", "skip")
+
+
+@dataclass(frozen=True)
+class PrepareReport:
+    """What a preparation did.
+
+    Attributes:
+        folder: The store.
+        prepared: Participants made now.
+        up_to_date: Participants that were there already.
+        failed: What is wrong with each participant that was left out.
+    """
+
+    folder: Path
+    prepared: list[str] = field(default_factory=list)
+    up_to_date: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def store(self) -> SliceStore:
+        """The store, restricted to the cohort's usable participants."""
+        return SliceStore(self.folder, [*self.prepared, *self.up_to_date])
+
+
+def prepare_cohort(
+    cohort: Cohort, settings: PrepareSettings, folder: Path, jobs: int | None = None, on_error: str = "stop"
+) -> PrepareReport:
+    """Bring a store up to date with a cohort.
+
+    Participants whose files and settings are unchanged are skipped. Participants of the store that the cohort does not
+    have are left alone, and are not in the report's store.
+
+    Args:
+        cohort: Who.
+        settings: What decides the slices.
+        folder: The store; made when missing.
+        jobs: Processes, one participant each at a time; None for one per core.
+        on_error: `stop` at the first participant that cannot be used, or `skip` and report it.
+
+    Raises:
+        SctError: A participant cannot be used (`stop`), none can, a process died, or the store cannot be written.
+    """
+    if on_error not in _ON_ERROR:
+        raise SctError(f"prepare.on_error={on_error}: no such choice; one of {', '.join(_ON_ERROR)}")
+    if jobs is not None and (not isinstance(jobs, int) or jobs < 1):
+        raise SctError(f"prepare.jobs={jobs}: a number of processes from 1, or null for one per core")
+    folder = Path(folder)
+    report = PrepareReport(folder, failed=dict(cohort.left_out))
+    fingerprints: dict[str, str] = {}
+    for participant in cohort.participants:
+        try:
+            fingerprints[participant.participant_id] = fingerprint_of(participant, settings)
+        except SctError as error:
+            _fail(report, participant, f"{participant.participant_id}: {error}", on_error)
+    readable = [one for one in cohort.participants if one.participant_id in fingerprints]
+    missing = [one for one in readable if not _is_up_to_date(one, folder, fingerprints)]
+    if missing:
+        with exclusive(folder) as is_locked:
+            if is_locked:
+                _remove_strays(folder)
+            # another process may have made them while this one waited
+            missing = [one for one in missing if not _is_up_to_date(one, folder, fingerprints)]
+            with closing(_each_prepared(missing, settings, folder, fingerprints, jobs)) as outcomes:
+                for participant, failure in outcomes:
+                    if failure is not None:
+                        _fail(report, participant, str(failure), on_error)
+                    else:
+                        report.prepared.append(participant.participant_id)
+    done = {one.participant_id for one in missing}
+    report.up_to_date.extend(one.participant_id for one in readable if one.participant_id not in done)
+    if not report.prepared and not report.up_to_date:
+        raise SctError(f"{cohort.root}: no participant can be used: {'; '.join(report.failed.values())}")
+    return report
+
+
+def _fail(report: PrepareReport, participant: Participant, message: str, on_error: str) -> None:
+    if on_error == "stop":
+        raise SctError(f"{message}; prepare.on_error=skip leaves such participants out")
+    report.failed[participant.participant_id] = message
+
+
+def _is_up_to_date(participant: Participant, folder: Path, fingerprints: Mapping[str, str]) -> bool:
+    """Whether the store has these slices; brings columns and contact sheet up to date, which cost nothing."""
+    name = participant.participant_id
+    try:
+        stored = SliceStore(folder, [name]).participant(name)
+    except SctError:
+        return False
+    if stored.fingerprint != fingerprints[name]:
+        return False
+    if stored.columns != participant.columns:
+        update_columns(folder, name, participant.columns)
+        stored = replace(stored, columns=participant.columns)
+    elif contact_sheet_path(folder, name).exists():
+        return True
+    write_contact_sheet(stored, contact_sheet_path(folder, name))
+    return True
+
+
+def _remove_strays(folder: Path) -> None:
+    """Remove temporary files that killed processes left; only while nobody else writes here."""
+    for path in [*folder.glob(".*.npy"), *folder.glob(".*.json"), *folder.glob("contact-sheets/.*.png")]:
+        path.unlink(missing_ok=True)
+
+
+def _each_prepared(
+    participants: list[Participant],
+    settings: PrepareSettings,
+    folder: Path,
+    fingerprints: Mapping[str, str],
+    jobs: int | None,
+) -> Generator[tuple[Participant, BadParticipantError | None]]:
+    """Prepare participants, in this process or in several, and yield each when it is done."""
+    from tqdm import tqdm
+
+    n_workers = min(jobs or _n_cores(), len(participants))
+    with tqdm(total=len(participants), desc="prepare", unit="participant", mininterval=1) as bar:
+        if n_workers <= 1:
+            for participant in participants:
+                yield participant, _try(participant, settings, folder, fingerprints[participant.participant_id])
+                bar.update()
+            return
+        # spawn: the parent may hold threads (torch), which fork would copy in an undefined state
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(n_workers, mp_context=context, initializer=_start_worker) as pool:
+            waiting = list(reversed(participants))
+            running: dict[Future[BadParticipantError | None], Participant] = {}
+            while waiting or running:
+                # no more than there are workers, so that it is known who was at work when one dies
+                while waiting and len(running) < n_workers:
+                    participant = waiting.pop()
+                    fingerprint = fingerprints[participant.participant_id]
+                    running[pool.submit(_try, participant, settings, folder, fingerprint)] = participant
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    names = ", ".join(sorted(one.participant_id for one in running.values()))
+                    participant = running.pop(future)
+                    try:
+                        yield participant, future.result()
+                    except BrokenProcessPool as error:
+                        raise SctError(
+                            f"a process died while preparing {names} (killed, perhaps because memory ran out); "
+                            f"finished participants are kept; try a smaller prepare.jobs than {n_workers}"
+                        ) from error
+                    bar.update()
+
+
+def _try(
+    participant: Participant, settings: PrepareSettings, folder: Path, fingerprint: str
+) -> BadParticipantError | None:
+    try:
+        prepare_participant(participant, settings, folder, fingerprint)
+    except BadParticipantError as error:
+        return error
+    except MemoryError as error:
+        raise SctError(
+            f"{participant.participant_id}: memory ran out while preparing it; try a smaller prepare.jobs"
+        ) from error
+    return None
+
+
+def _start_worker() -> None:
+    """One thread per worker, quiet on Ctrl-C, and no worker outlives its parent."""
+    import signal
+
+    import torch
+
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def end_with_parent() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def _n_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

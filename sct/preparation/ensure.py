@@ -1,0 +1,48 @@
+"""From a configuration to a store: makes the embedded cohort when it is missing, and prepares it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sct.cohorts.cohort import Cohort, read_cohort
+from sct.core.errors import SctError
+from sct.head_phantom.cohort import write_phantom_cohort
+from sct.head_phantom.settings import PhantomSettings
+from sct.preparation.cohort import PrepareReport, prepare_cohort
+from sct.preparation.lock import exclusive
+from sct.preparation.settings import PrepareSettings
+
+__all__ = ["find_cohort", "prepare"]
+
+
+def prepare(cohort: Mapping[str, Any], prepare: Mapping[str, Any]) -> PrepareReport:
+    """Make and prepare what is missing.
+
+    Args:
+        cohort: The configuration's node `cohort`: name, root, optionally where, phantom, displaced.
+        prepare: Its node `prepare`: store, jobs, on_error and the settings.
+
+    Raises:
+        SctError: A value is wrong, or the cohort cannot be read, made or prepared.
+    """
+    settings = PrepareSettings.from_plain(prepare)
+    on_error = str(prepare.get("on_error", "stop"))
+    found = find_cohort(cohort, skip_missing=on_error == "skip", jobs=prepare.get("jobs"))
+    return prepare_cohort(found, settings, Path(prepare["store"]), prepare.get("jobs"), on_error)
+
+
+def find_cohort(cohort: Mapping[str, Any], skip_missing: bool = False, jobs: int | None = None) -> Cohort:
+    """The cohort that the configuration's node `cohort` means; a phantom is made when it is missing.
+
+    Raises:
+        SctError: A value is wrong, or the cohort cannot be read or made.
+    """
+    root = Path(cohort["root"])
+    if cohort.get("phantom"):
+        try:
+            settings = PhantomSettings(**cohort["phantom"], displaced=bool(cohort.get("displaced", False)))
+        except TypeError as error:
+            raise SctError(f"cohort.phantom: {error}") from error
+        with exclusive(root):
+            write_phantom_cohort(root, settings, jobs)
+    return read_cohort(root, cohort.get("name"), cohort.get("where"), skip_missing)
