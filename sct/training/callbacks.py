@@ -18,13 +18,7 @@ from sct.core.errors import SctError
 from sct.core.files import write_text
 from sct.training.checkpoint import AtomicCheckpointIO
 
-__all__ = ["BestAndLast", "EpochTable", "PatientStopping", "run_callbacks"]
-
-
-def run_callbacks(folder: Path, patience: int = 5) -> tuple["PatientStopping", "EpochTable", "BestAndLast"]:
-    """The callbacks of a run folder, in the order that they need."""
-    folder = Path(folder)
-    return PatientStopping(patience), EpochTable(folder / "metrics.csv"), BestAndLast(folder)
+__all__ = ["BestAndLast", "EpochTable", "PatientStopping"]
 
 
 class PatientStopping(EarlyStopping):
@@ -78,6 +72,8 @@ class BestAndLast(Checkpoint):
         Raises:
             SctError: The first epoch's validation loss is not finite.
         """
+        for table in (callback for callback in trainer.callbacks if isinstance(callback, EpochTable)):
+            table.record(trainer)  # in any order of the callbacks, the saved state has the epoch's row
         val_loss = float(trainer.callback_metrics["val_loss"])
         if val_loss < self.best_val_loss:
             self.best_epoch, self.best_val_loss = trainer.current_epoch, val_loss
@@ -101,8 +97,7 @@ class EpochTable(Checkpoint):
     Columns: epoch (from 0), train_loss, val_loss, learning_rate, train_slices_per_s (training without validation, all
     processes), seconds (both).
 
-    A `Checkpoint` by type, because Lightning calls only these after the task has logged its epoch; it must stand before
-    `BestAndLast` so that the saved state has the epoch's row.
+    A `Checkpoint` by type, because Lightning calls only these after the task has logged its epoch.
 
     Args:
         path: The file.
@@ -129,7 +124,13 @@ class EpochTable(Checkpoint):
         self._trained_s = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Add the epoch's row."""
+        """Add the epoch's row and write the table."""
+        self.record(trainer)
+
+    def record(self, trainer: Trainer) -> None:
+        """Add the current epoch's row, unless it is there, and write the table."""
+        if self.rows and self.rows[-1]["epoch"] == trainer.current_epoch:
+            return
         metrics = trainer.callback_metrics
         n_slices = len(trainer.datamodule.train_slices)  # type: ignore[attr-defined]
         self.rows.append(

@@ -44,7 +44,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             try:
                 torch.save(checkpoint, temporary)
             except RuntimeError as error:  # how torch reports a full disk
-                raise OSError(str(error).splitlines()[0]) from error
+                raise OSError(str(error).partition("\n")[0]) from error
 
     def load_checkpoint(self, path: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Read plain data, on the CPU; see `read_checkpoint`."""

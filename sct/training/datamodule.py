@@ -62,6 +62,7 @@ class SliceDataModule(LightningDataModule):
 
     Attributes:
         train_slices, val_slices, test_slices: What the three parts hold.
+        batch_size: Slices of a global batch in training.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class SliceDataModule(LightningDataModule):
             SliceSet.of(store, part) for part in (split.train, split.val, split.test)
         )
         self._seed = seed
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._eval_batch_size = eval_batch_size or batch_size
         self._augment = augment
         self._resident = resident
@@ -107,7 +108,7 @@ class SliceDataModule(LightningDataModule):
 
     def train_dataloader(self) -> SliceLoader:
         """Random batches, augmented."""
-        return self._loader("train", self._batch_size, self._seed, self._augment)
+        return self._loader("train", self.batch_size, self._seed, self._augment)
 
     def val_dataloader(self) -> SliceLoader:
         """Validation batches in a fixed order."""
@@ -165,10 +166,10 @@ class PlainBatches(Iterable[tuple[Tensor, Tensor, Tensor]]):
 
     def __init__(self, slices: SliceSet, batch_size: int) -> None:
         self._slices = slices
-        self._batch_size = batch_size
+        self.batch_size = batch_size
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        for host in SliceLoader(BatchPlan(len(self._slices), self._batch_size), MappedSlices(self._slices)):
+        for host in SliceLoader(BatchPlan(len(self._slices), self.batch_size), MappedSlices(self._slices)):
             assert host.levels is not None
             mr, ct, mask = (host.levels[:, c : c + 1].float().div_(255) for c in (_MR, _CT, _MASK))
             yield mr, ct, mask

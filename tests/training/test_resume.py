@@ -1,0 +1,111 @@
+"""An interrupted training goes on where it was and ends in the same weights."""
+
+import csv
+
+import pytest
+import torch
+from pytorch_lightning import Callback
+
+from sct.core.errors import SctError
+from sct.training.checkpoint import read_checkpoint
+from short_training import make_data, make_task, make_trainer, run_callbacks, train
+
+
+class Killed(Exception):
+    pass
+
+
+class KillAt(Callback):
+    """Raises in the middle of an epoch."""
+
+    def __init__(self, epoch, step):
+        self.at = (epoch, step)
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if (trainer.current_epoch, batch_idx) == self.at:
+            raise Killed
+
+
+def weights(task):
+    return {name: value.clone() for name, value in task.state_dict().items()}
+
+
+def rows(folder):
+    with (folder / "metrics.csv").open() as file:
+        return [{k: row[k] for k in ("epoch", "train_loss", "val_loss")} for row in csv.DictReader(file)]
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    for name in one:
+        torch.testing.assert_close(one[name], other[name], rtol=0, atol=0, msg=name)
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_killed_and_resumed_is_the_uninterrupted_run(store, tmp_path, precision):
+    straight = train(store, tmp_path / "straight", 4, precision=precision)
+    folder = tmp_path / "killed"
+    killed = make_trainer(4, [*run_callbacks(folder), KillAt(2, 1)], precision=precision)
+    with pytest.raises(Killed):
+        killed.fit(make_task(), datamodule=make_data(store))
+    assert [row["epoch"] for row in rows(folder)] == ["0", "1"]
+    torch.manual_seed(999)  # the global generator of the new process is in another state
+    resumed = train(store, folder, 4, resume=True, precision=precision)
+    assert_same(weights(straight), weights(resumed))
+    assert rows(folder) == rows(tmp_path / "straight")
+    best = [read_checkpoint(path / "best.ckpt") for path in (tmp_path / "straight", folder)]
+    assert_same(best[0]["state_dict"], best[1]["state_dict"])
+
+
+def test_same_seed_same_weights_other_seed_others(store, tmp_path):
+    one, same, other = (train(store, tmp_path / str(k), 1, seed=seed) for k, seed in enumerate((3, 3, 4)))
+    assert_same(weights(one), weights(same))
+    assert not torch.equal(one.network.output.convolution.weight, other.network.output.convolution.weight)
+
+
+def fit_with_losses(store, folder, values, monkeypatch, max_epochs=None, resume=False, patience=2):
+    task = make_task()
+    given = iter(values[len(rows(folder)) if resume else 0 :])
+
+    def log_mean(name, mean):
+        task.log(name, torch.tensor(next(given) if name == "val_loss" else 1.0), batch_size=1)
+
+    monkeypatch.setattr(task, "_log_mean", log_mean)
+    callbacks = run_callbacks(folder, patience)
+    trainer = make_trainer(max_epochs or len(values), callbacks)
+    trainer.fit(task, datamodule=make_data(store), ckpt_path=str(folder / "last.ckpt") if resume else None)
+    return callbacks
+
+
+def test_stops_after_patience_without_decrease_and_keeps_the_best(store, tmp_path, monkeypatch):
+    stopping, _, best = fit_with_losses(store, tmp_path, [3.0, 2.0, 2.0, 2.5, 1.0, 0.5], monkeypatch)
+    assert [row["val_loss"] for row in rows(tmp_path)] == ["3.0", "2.0", "2.0", "2.5"]
+    assert (best.best_epoch, best.best_val_loss, stopping.stopped) == (1, 2.0, True)
+    assert read_checkpoint(tmp_path / "best.ckpt")["epoch"] == 1
+
+
+def test_resuming_a_run_that_had_stopped_trains_no_further(store, tmp_path, monkeypatch):
+    values = [2.0, 3.0, 3.0, 1.0, 1.0]
+    fit_with_losses(store, tmp_path, values, monkeypatch)
+    fit_with_losses(store, tmp_path, values, monkeypatch, resume=True)
+    assert len(rows(tmp_path)) == 3
+
+
+def test_a_first_epoch_that_is_not_finite_is_told(store, tmp_path, monkeypatch):
+    with pytest.raises(SctError, match="diverged"):
+        fit_with_losses(store, tmp_path, [float("nan"), 1.0], monkeypatch)
+
+
+def test_a_kill_while_writing_leaves_the_old_last(store, tmp_path, monkeypatch):
+    train(store, tmp_path, 1)
+    before = (tmp_path / "last.ckpt").read_bytes()
+
+    def half(checkpoint, path):
+        path.write_bytes(b"PK half a checkpoint")
+        raise Killed
+
+    monkeypatch.setattr("sct.training.checkpoint.torch.save", half)
+    with pytest.raises(Killed):
+        train(store, tmp_path, 2, resume=True)
+    assert (tmp_path / "last.ckpt").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.ckpt", "last.ckpt", "metrics.csv"]
