@@ -19,7 +19,19 @@ from sct.synthesis.isotropic_mr import IsotropicMr, isotropic_mr
 from sct.synthesis.mr_mask import HeadMask, head_region, mask_from_region, mask_of_everything
 from sct.synthesis.volume_inference import BatchPredictor, SquareFrames, choose_device, native_windows, square_frames
 
-__all__ = ["AIR_HU", "Options", "PlanePredictions", "Synthesis", "Timings", "predict_planes", "synthesize"]
+__all__ = [
+    "AIR_HU",
+    "Options",
+    "PlanePredictions",
+    "Synthesis",
+    "Timings",
+    "hu_on_grid",
+    "inside_on_grid",
+    "predict_planes",
+    "synthesize",
+    "to_grid",
+    "within",
+]
 
 AIR_HU = -1000.0
 """Outside the head."""
@@ -155,8 +167,7 @@ def synthesize(
     with timings.step("fuse"):
         fused = predictions.fused(options.fusion, ensemble.settings.window)
     with timings.step("resample"):
-        inside_isotropic = head.inside & fused.covered
-        inside = to_grid(inside_isotropic.astype(np.float32), isotropic, mr, 0.0) >= 0.5
+        inside = inside_on_grid(head.inside & fused.covered, isotropic, mr)
         hu = hu_on_grid(fused.hu, fused.covered, inside, isotropic, mr)
         spread = np.where(inside, to_grid(fused.uncertainty_hu, isotropic, mr, 0.0), np.float32(0))
     return Synthesis(
@@ -249,9 +260,14 @@ def predict_planes(
     )
 
 
-def to_grid(data: NDArray[np.float32], isotropic: IsotropicMr, mr: Volume, fill: float) -> NDArray[np.float32]:
-    """Values on the network's grid -> the MR's own grid, trilinear."""
-    return resample(Volume(data, isotropic.affine), mr.shape, mr.affine, order=1, fill=fill)[0]
+def to_grid(data: NDArray[np.float32], isotropic: IsotropicMr, like: Volume, fill: float) -> NDArray[np.float32]:
+    """Values on the network's grid -> the grid of another volume, trilinear."""
+    return resample(Volume(data, isotropic.affine), like.shape, like.affine, order=1, fill=fill)[0]
+
+
+def inside_on_grid(inside: NDArray[np.bool_], isotropic: IsotropicMr, like: Volume) -> NDArray[np.bool_]:
+    """A mask on the network's grid -> the grid of another volume: at least half."""
+    return to_grid(inside.astype(np.float32), isotropic, like, 0.0) >= np.float32(0.5)
 
 
 def hu_on_grid(
@@ -259,15 +275,15 @@ def hu_on_grid(
     covered: NDArray[np.bool_],
     inside: NDArray[np.bool_],
     isotropic: IsotropicMr,
-    mr: Volume,
+    like: Volume,
 ) -> NDArray[np.float32]:
-    """HU on the network's grid -> the MR's own grid, air outside the head.
+    """HU on the network's grid -> the grid of another volume, air outside the head.
 
     At the mask's edge the network's darkest gray stands beside the prediction, as it does in training; -1000 HU there
     would be smeared into the skin.
     """
     lowest = np.float32(isotropic.settings.window.lowest_hu)
-    values = to_grid(np.where(covered, hu, lowest), isotropic, mr, float(lowest))
+    values = to_grid(np.where(covered, hu, lowest), isotropic, like, float(lowest))
     return np.where(inside, values, np.float32(AIR_HU))
 
 
