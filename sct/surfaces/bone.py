@@ -78,7 +78,7 @@ def _contrast_around_bone(
     volume: Volume, settings: BoneSettings, name: str
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """HU above the threshold, never zero, in the box of the bone plus one voxel, and the box's first voxel."""
-    bone = volume.data >= settings.threshold_hu
+    bone = np.asarray(volume.data, dtype=np.float32) >= settings.threshold_hu
     if not bone.any():
         highest = float(volume.data.max())
         raise SctError(

@@ -33,7 +33,8 @@ class Mesh:
     def vertex_areas_mm2(self) -> NDArray[np.float64]:
         """Area that each vertex stands for, shape (V,): a third of its triangles; they add up to the surface."""
         areas = np.linalg.norm(self.face_vectors_mm2, axis=1) / 3
-        return np.bincount(self.faces.ravel(), weights=np.repeat(areas, 3), minlength=len(self.points_mm))
+        totals = np.bincount(self.faces.ravel(), weights=np.repeat(areas, 3), minlength=len(self.points_mm))
+        return totals.astype(np.float64)
 
     @property
     def vertex_normals(self) -> NDArray[np.float64]:
@@ -57,7 +58,7 @@ def to_polydata(mesh: Mesh) -> Any:
     """The mesh as pyvista.PolyData; the colours go along as the point array "RGB"."""
     import pyvista
 
-    surface = pyvista.PolyData.from_regular_faces(mesh.points_mm, mesh.faces)
+    surface: Any = pyvista.PolyData.from_regular_faces(mesh.points_mm, mesh.faces.astype(int))
     if mesh.colors is not None:
         surface.point_data["RGB"] = mesh.colors
     return surface
@@ -65,7 +66,7 @@ def to_polydata(mesh: Mesh) -> Any:
 
 def from_polydata(surface: Any) -> Mesh:
     """A pyvista.PolyData of triangles as a mesh; the point array "RGB", if any, becomes the colours."""
-    colors = surface.point_data["RGB"] if "RGB" in surface.point_data else None
+    colors = surface.point_data.get("RGB")
     return Mesh(
         points_mm=np.asarray(surface.points, dtype=np.float64),
         faces=np.asarray(surface.regular_faces, dtype=np.int64),

@@ -1,6 +1,7 @@
 """Meshes as STL and PLY files."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def read_mesh(path: Path) -> Mesh:
     if not path.exists():
         raise SctError(f"{path}: no such file")
     try:
-        surface = pyvista.read(path)
+        surface: Any = pyvista.read(path)
         if path.suffix.lower() == ".stl":
             surface = surface.clean(tolerance=0.0)
         mesh = from_polydata(surface)
@@ -57,7 +58,7 @@ def _stl_bytes(mesh: Mesh) -> bytes:
     triangles["normal"] = vectors / np.where(lengths > 0, lengths, 1)
     triangles["corners"] = mesh.points_mm[mesh.faces]
     header = f"bone surface in mm {AXES_NOTE}".encode().ljust(80)
-    return header + np.uint32(len(triangles)).astype("<u4").tobytes() + triangles.tobytes()
+    return header + len(triangles).to_bytes(4, "little") + triangles.tobytes()
 
 
 def _ply_bytes(mesh: Mesh) -> bytes:

@@ -77,7 +77,7 @@ def _pairs_around_edge(mesh: Mesh, half_edges: NDArray[np.int64], solid_between:
     # Going round the edge, solid begins at a backward triangle and ends at a forward one.
     opens = ~forward[turn] if solid_between else forward[turn]
     waiting: list[int] = []
-    pairs = []
+    pairs: list[tuple[int, int]] = []
     for step in [*range(len(turn)), *range(len(turn))]:
         half_edge = int(half_edges[turn[step]])
         if any(half_edge in pair for pair in pairs):

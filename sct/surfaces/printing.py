@@ -97,10 +97,8 @@ def _shell_volumes_mm3(mesh: Mesh) -> NDArray[np.float64]:
     from scipy.sparse.csgraph import connected_components
 
     n = len(mesh.points_mm)
-    ones = np.ones(len(mesh.faces), dtype=np.int8)
-    links = sum(
-        coo_array((ones, (mesh.faces[:, i], mesh.faces[:, j])), shape=(n, n)).tocsr() for i, j in ((0, 1), (1, 2))
-    )
+    one, other = mesh.faces[:, [0, 1]].T.ravel(), mesh.faces[:, [1, 2]].T.ravel()
+    links = coo_array((np.ones(len(one), dtype=np.int32), (one, other)), shape=(n, n)).tocsr()
     _, piece = connected_components(links, directed=False)
     shell = piece[mesh.faces[:, 0]]
     # Around the middle of the mesh, so that large world coordinates cost no digits.
