@@ -1,6 +1,7 @@
 """What all doors share: configuration folder, one-line errors, exit codes."""
 
 import difflib
+import functools
 import os
 import re
 import sys
@@ -44,11 +45,29 @@ def hydra_door(task: Callable[[Any], Any], config_name: str) -> None:
     shows_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"
     decorate = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=config_name)
-    app = decorate(task)
+    app = decorate(_quiet(task))
     if shows_traceback:
         app()
     else:
         _with_one_line_errors(app)
+
+
+def _quiet(task: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """End a single job's mistake before Hydra adds lines of its own; a sweep goes on with its other jobs."""
+
+    @functools.wraps(task)
+    def guarded(cfg: Any) -> Any:
+        from hydra.core.hydra_config import HydraConfig
+        from hydra.types import RunMode
+
+        try:
+            return task(cfg)
+        except SctError as error:
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                raise
+            _stop(str(error))
+
+    return guarded
 
 
 def register_resolvers() -> None:

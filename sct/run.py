@@ -1,0 +1,78 @@
+"""Train and test: `python -m sct.run model=light_unet loss=mix`.
+
+Makes and prepares what is missing, then works through the cells that the words name: one per fold, or with `-m` (or in
+an experiment that is a sweep) one per combination and fold. A finished cell is skipped, an unfinished one goes on.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sct._door import hydra_door
+from sct.core.errors import SctError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from sct.core.gray import Window
+    from sct.study.cells import Cell
+
+__all__ = ["main", "run"]
+
+
+def main() -> None:
+    """Parse the command line and run."""
+    hydra_door(run, "run")
+
+
+def run(cfg: "DictConfig") -> None:
+    """Run all folds that the configuration names, for one combination of model, loss and seed.
+
+    A failing cell does not stop the others.
+
+    Raises:
+        SctError: A mistake in the configuration or the data; or at the end, when cells failed.
+    """
+    from sct._cell import CellRunner
+    from sct._sweep import job_cells
+    from sct.prepare import ensure_store
+    from sct.study.cells import failure_line
+
+    store = ensure_store(cfg)
+    runner = CellRunner(store)
+    runs = Path(cfg.runs)
+    jobs = job_cells(cfg)
+    failed = [cell for config, cell in jobs if not runner.run(config, cell)]
+    for seed_cells in _by_seed(jobs):
+        _show(seed_cells, runs, runner.window)
+    if failed:
+        reasons = "; ".join(f"{cell.label}: {failure_line(cell.folder(runs))}" for cell in failed)
+        raise SctError(f"{len(failed)} of {len(jobs)} cells failed, the same command tries them again ({reasons})")
+
+
+def _by_seed(jobs: "list[tuple[DictConfig, Cell]]") -> "list[list[tuple[DictConfig, Cell]]]":
+    """Cells that differ in their fold alone."""
+    groups: dict[Cell, list[tuple[DictConfig, Cell]]] = {}
+    for config, cell in jobs:
+        groups.setdefault(replace(cell, fold=0), []).append((config, cell))
+    return list(groups.values())
+
+
+def _show(jobs: "list[tuple[DictConfig, Cell]]", runs: Path, window: "Window") -> None:
+    """Keep the seed's figures when all folds are there; print them and where the pictures are."""
+    from sct.study.seeds import cells_table, keep_seed_metrics
+
+    config, first = jobs[0]
+    n_folds = 1 if config.experiment.condition == "separate" else config.data.n_folds
+    pooled = keep_seed_metrics(first, n_folds, runs, window)
+    cells = [cell for _, cell in jobs]
+    print(f"\n{first.cohort} / {first.experiment} / {first.model} / {first.loss} / seed {first.seed}")
+    print(cells_table(cells, runs, pooled))
+    for cell in cells:
+        picture = cell.folder(runs) / "figure.png"
+        if picture.exists():
+            print(f"picture of fold {cell.fold}: {picture}")
+
+
+if __name__ == "__main__":
+    main()

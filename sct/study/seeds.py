@@ -1,0 +1,63 @@
+"""All folds of one seed: pooled over all their test pixels, kept beside them and shown on the screen."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sct.core.figures import figures
+from sct.core.files import read_json, write_json
+from sct.core.gray import Window
+from sct.core.sums import SumsTable
+from sct.study.cells import Cell, CellState, state_of
+from sct.study.paper import METRICS, Metric
+from sct.study.table import UNDEFINED
+
+__all__ = ["cells_table", "keep_seed_metrics"]
+
+
+def keep_seed_metrics(cell: Cell, n_folds: int, runs: Path, window: Window) -> dict[str, Any] | None:
+    """Write `metrics.json` of a seed when all its folds are there, atomically, whoever comes last.
+
+    Args:
+        cell: Any fold of the seed.
+        n_folds: How many there are.
+        runs: Folder of the runs.
+        window: The CT window of the gray scale.
+
+    Returns:
+        The figures pooled over all pixels of all folds; None while a fold is missing.
+
+    Raises:
+        SctError: A fold's sums cannot be read.
+    """
+    folder = cell.seed_folder(runs)
+    folds = [folder / f"fold-{k}" for k in range(n_folds)]
+    if any(state_of(fold) is not CellState.DONE for fold in folds):
+        return None
+    pooled = SumsTable()
+    for fold in folds:
+        pooled.add(SumsTable.read_csv(fold / "sums.csv"))
+    found = figures(pooled.pooled(), window=window)
+    found["n_participants"] = len(pooled.by_participant())
+    write_json(folder / "metrics.json", found)
+    return found
+
+
+def cells_table(cells: Sequence[Cell], runs: Path, pooled: dict[str, Any] | None = None) -> str:
+    """The figures of finished cells as lines of text, one a fold, and all folds together below."""
+    rows = [
+        (f"fold {cell.fold}", read_json(cell.folder(runs) / "metrics.json"))
+        for cell in cells
+        if state_of(cell.folder(runs)) is CellState.DONE
+    ]
+    if pooled is not None:
+        rows.append((f"all {len(rows)} folds" if len(rows) > 1 else "all folds", pooled))
+    lines = [["", *(metric.heading for metric in METRICS), "slices"]]
+    for name, found in rows:
+        lines.append([name, *(_printed(found[metric.key], metric) for metric in METRICS), str(found["n_slices"])])
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return "\n".join("  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)) for line in lines)
+
+
+def _printed(value: float | None, metric: Metric) -> str:
+    return UNDEFINED if value is None else f"{value * metric.scale:.{metric.digits}f}"

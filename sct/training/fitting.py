@@ -1,0 +1,168 @@
+"""Train and test one task in one folder."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
+from torch import Tensor
+
+from sct.core.errors import SctError
+from sct.core.sums import SumsTable
+from sct.training.callbacks import BestAndLast, EpochTable, PatientStopping
+from sct.training.checkpoint import AtomicCheckpointIO, read_checkpoint
+from sct.training.datamodule import SliceDataModule
+from sct.training.machine import choose_compile, choose_precision, prepare_machine
+from sct.training.task import SynthesisTask
+
+__all__ = ["FitRecord", "TrainerSettings", "fit", "predict_slices", "test"]
+
+
+@dataclass(frozen=True)
+class TrainerSettings:
+    """How a task is trained.
+
+    Attributes:
+        max_epochs: Epochs at most.
+        patience: Epochs without a smaller validation loss after which training stops.
+        precision: `auto`, or one of Lightning's precisions.
+        accelerator: `auto`, `cpu`, `gpu` ...
+        devices: Processes, one device each.
+        compile: Whether `torch.compile` is used; `auto` where the expected steps pay for it.
+    """
+
+    max_epochs: int = 100
+    patience: int = 5
+    precision: str = "auto"
+    accelerator: str = "auto"
+    devices: int = 1
+    compile: bool | str = "auto"
+
+    def __post_init__(self) -> None:
+        for key in ("max_epochs", "patience", "devices"):
+            if getattr(self, key) < 1:
+                raise SctError(f"trainer.{key}={getattr(self, key)}: must be at least 1")
+
+    def device(self) -> torch.device:
+        """The device that the first process trains on."""
+        if self.accelerator == "cpu" or not torch.cuda.is_available():
+            return torch.device("mps" if self.accelerator == "mps" else "cpu")
+        return torch.device("cuda", 0)
+
+
+@dataclass(frozen=True)
+class FitRecord:
+    """How a training went.
+
+    Attributes:
+        epochs: Epochs trained.
+        best_epoch: Number of the epoch, from 0, whose weights were kept.
+        stopped_early: Whether patience ended it, rather than `max_epochs`.
+        train_slices_per_s: Median over the epochs after the first, which warms up.
+    """
+
+    epochs: int
+    best_epoch: int | None
+    stopped_early: bool
+    train_slices_per_s: float | None
+
+
+def fit(
+    task: SynthesisTask,
+    datamodule: SliceDataModule,
+    folder: Path,
+    settings: TrainerSettings,
+    loggers: Sequence[Logger] = (),
+) -> FitRecord:
+    """Train, going on from `last.ckpt` when it is there; the task then has the best weights.
+
+    Writes `best.ckpt`, `last.ckpt` and `metrics.csv` into `folder`.
+
+    Raises:
+        SctError: Training diverged in its first epoch, a file cannot be read or written.
+    """
+    best_and_last, stopping = BestAndLast(folder), PatientStopping(settings.patience)
+    table = EpochTable(folder / "metrics.csv")
+    trainer = _trainer(settings, [best_and_last, stopping, table, _EpochLines(table)], loggers, folder)
+    batches = -(-len(datamodule.train_slices) // datamodule.batch_size)
+    if choose_compile(settings.compile, settings.device(), batches * settings.max_epochs):
+        task.network.compile()
+    last = folder / "last.ckpt"
+    trainer.fit(task, datamodule, ckpt_path=str(last) if last.exists() else None)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    task.load_state_dict(read_checkpoint(best_and_last.best_path)["state_dict"])
+    speeds = [row["train_slices_per_s"] for row in table.rows[1:] or table.rows]
+    return FitRecord(
+        epochs=len(table.rows),
+        best_epoch=best_and_last.best_epoch,
+        stopped_early=stopping.stopped,
+        train_slices_per_s=median(speeds) if speeds else None,
+    )
+
+
+def test(task: SynthesisTask, datamodule: SliceDataModule, folder: Path, settings: TrainerSettings) -> SumsTable:
+    """Sums of the task's errors over the test slices.
+
+    Raises:
+        SctError: A prediction is not finite.
+    """
+    trainer = _trainer(settings, [], (), folder)
+    trainer.test(task, datamodule, verbose=False)
+    assert task.test_sums is not None
+    if not (folder / "best.ckpt").exists():  # a baseline: fitted without a trainer
+        trainer.save_checkpoint(folder / "best.ckpt", weights_only=True)
+    return task.test_sums
+
+
+def predict_slices(task: SynthesisTask, mr: Tensor, settings: TrainerSettings) -> Tensor:
+    """Gray sCT of gray MR in the precision of the test, both float32 (B, 1, S, S) on the CPU."""
+    device = settings.device()
+    bf16 = choose_precision(settings.precision, device).startswith("bf16")
+    task = task.to(device).eval()
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        gray: Tensor = task(mr.to(device))
+    return gray.float().cpu()
+
+
+class _EpochLines(Checkpoint):
+    """A line per epoch on stderr; a `Checkpoint` by type for the same reason as the table."""
+
+    def __init__(self, table: EpochTable) -> None:
+        super().__init__()
+        self._table = table
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.is_global_zero and self._table.rows:
+            row = self._table.rows[-1]
+            losses = f"training loss {row['train_loss']:.4f}, validation loss {row['val_loss']:.4f}"
+            print(f"epoch {row['epoch']}: {losses}, {row['train_slices_per_s']:.0f} slices/s", file=sys.stderr)
+
+
+def _trainer(settings: TrainerSettings, callbacks: list, loggers: Sequence[Logger], folder: Path) -> Trainer:  # type: ignore[type-arg]
+    prepare_machine()
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its notes on devices say nothing of the run
+    return Trainer(
+        accelerator=settings.accelerator,
+        devices=settings.devices,
+        precision=choose_precision(settings.precision, settings.device()),  # type: ignore[arg-type]
+        max_epochs=settings.max_epochs,
+        callbacks=callbacks,
+        enable_progress_bar=sys.stderr.isatty(),  # a log file has the line per epoch instead
+        logger=list(loggers) or False,
+        # Batches are dealt to the processes by the data module; SLURM's processes are not Lightning's to start, nor
+        # its signals Lightning's to handle.
+        use_distributed_sampler=False,
+        plugins=[AtomicCheckpointIO(), LightningEnvironment()],
+        num_sanity_val_steps=0,
+        enable_model_summary=False,
+        enable_checkpointing=bool(callbacks),
+        default_root_dir=str(folder),
+    )
