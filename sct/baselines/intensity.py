@@ -23,6 +23,9 @@ SMALLEST_CONTENT = 0.01
 BIAS_SIGMA = 0.1
 """Standard deviation of the bias field's smoothing as a share of the frame's side (assumed: about 2 cm of a head)."""
 
+COARSE_PX = 4
+"""Side in pixels of the cells on which the bias field is smoothed."""
+
 
 def slice_histogram(mr: Tensor) -> Tensor:
     """Counts (B, 256) int64 of the 8-bit levels of gray slices (B, 1, H, W) on the scale 0..1.
@@ -86,11 +89,17 @@ def local_soft_tissue(mr: Tensor, peak: Tensor) -> Tensor:
 
 
 def _gaussian(images: Tensor) -> Tensor:
-    """Separable Gaussian of images (B, 1, H, W), zero outside the frame; sigma is `BIAS_SIGMA` of the longer side."""
-    sigma_px = BIAS_SIGMA * max(images.shape[-2:])
-    radius = int(3 * sigma_px) + 1
+    """Wide Gaussian of images (B, 1, H, W), zero outside the frame; sigma is `BIAS_SIGMA` of the longer side.
+
+    Computed on means of `COARSE_PX` x `COARSE_PX` pixels, which so wide a Gaussian cannot tell from the pixels.
+    """
+    height, width = images.shape[-2:]
+    coarse = F.interpolate(images, (-(-height // COARSE_PX), -(-width // COARSE_PX)), mode="area")
+    sigma = BIAS_SIGMA * max(coarse.shape[-2:])
+    radius = int(3 * sigma) + 1
     offsets = torch.arange(-radius, radius + 1, device=images.device, dtype=images.dtype)
-    kernel = torch.exp(-0.5 * (offsets / sigma_px) ** 2)
+    kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
     kernel = kernel / kernel.sum()
-    rows = F.conv2d(images, kernel.reshape(1, 1, -1, 1), padding=(radius, 0))
-    return F.conv2d(rows, kernel.reshape(1, 1, 1, -1), padding=(0, radius))
+    rows = F.conv2d(coarse, kernel.reshape(1, 1, -1, 1), padding=(radius, 0))
+    smooth = F.conv2d(rows, kernel.reshape(1, 1, 1, -1), padding=(0, radius))
+    return F.interpolate(smooth, (height, width), mode="bilinear", align_corners=False)
