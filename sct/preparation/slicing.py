@@ -56,6 +56,9 @@ def choose_slices(pair: IsotropicPair, settings: PrepareSettings) -> tuple[list[
 
     Returns:
         The usable slices, plane by plane in order, and how many were left out by (plane, reason); reasons `REASONS`.
+
+    Raises:
+        SctError: A body is wider than the patches asked for.
     """
     chosen: list[Slice] = []
     left_out: Counter[tuple[str, str]] = Counter()
@@ -77,6 +80,7 @@ def choose_slices(pair: IsotropicPair, settings: PrepareSettings) -> tuple[list[
                     chosen.append(Slice(plane, first + k, frame, crop(mask, frame, 0), mr_range))
                 else:
                     left_out[plane, reason] += 1
+    _require_room(chosen, settings)
     return chosen, left_out
 
 
@@ -110,12 +114,16 @@ def _frame(mask: NDArray[np.bool_], settings: PrepareSettings) -> Frame:
     smallest = frame_of(mask)
     if settings.frame == "resize":
         return smallest
-    if smallest.side > settings.size_px:
+    return frame_of(mask, max(settings.size_px, smallest.side))
+
+
+def _require_room(slices: Sequence[Slice], settings: PrepareSettings) -> None:
+    widest = max((one.frame.side for one in slices), default=0)
+    if settings.frame == "patch" and widest > settings.size_px:
         raise SctError(
-            f"prepare.size_px={settings.size_px}: prepare.frame=patch keeps the pixels as they are, and a body is "
-            f"{smallest.side} pixels wide; take that much or more"
+            f"prepare.size_px={settings.size_px}: prepare.frame=patch keeps the pixels as they are, and the body is "
+            f"up to {widest} pixels wide; take that much or more"
         )
-    return frame_of(mask, settings.size_px)
 
 
 def _slice_range(
