@@ -8,7 +8,8 @@ these two are put in: ten thousand cells in seconds.
 import copy
 import itertools
 import shlex
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,11 @@ from sct.study.cells import Cell
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-__all__ = ["Plan", "PlannedCell", "command_for", "folds_of", "is_baseline", "job_cells", "plan_cells"]
+__all__ = ["Plan", "PlannedCell", "command_for", "folds_of", "is_baseline", "job_cells", "plan_cells", "words_door"]
 
 _CELL_KEYS = {"model", "loss", "seed", "fold"}
 _INNER_KEYS = {"seed", "fold"}
+_SWEEP_FLAGS = {"-m", "--multirun"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def plan_cells(arguments: Sequence[str], config_name: str = "run") -> Plan:
     """
     from hydra import compose
 
-    words = [word for word in arguments if word not in {"-m", "--multirun"}]
+    words = [word for word in arguments if word not in _SWEEP_FLAGS]
     with _hydra() as loader:
         given = _axes(words, loader)
         if len(given.get("experiment", ())) > 1:
@@ -113,11 +115,11 @@ def command_for(plan: Plan, cells: Collection[Cell], door: str = "python -m sct.
     """
     chosen = set(cells)
     wanted = [planned for planned in plan.cells if planned.cell in chosen]
-    given = {word.partition("=")[0] for word in plan.arguments}
+    given = [key for key in _keys(plan.arguments) if key in plan.axes]
     words, several = [], False
-    for key, values in plan.axes.items():
+    for key in dict.fromkeys([*given, *plan.axes]):
         used = list(dict.fromkeys(planned.words[key] for planned in wanted))
-        if key in given or len(used) < len(values):
+        if key in given or len(used) < len(plan.axes[key]):
             words.append(f"{key}={_joined(used)}")
             several = several or len(used) > 1
     flag = ["-m"] if several and plan.needs_flag else []
@@ -193,8 +195,9 @@ def _hydra() -> Iterator[Any]:
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
-    from sct._door import config_folder
+    from sct._door import config_folder, register_resolvers
 
+    register_resolvers()
     with initialize_config_dir(config_dir=str(config_folder()), version_base="1.3"):
         yield GlobalHydra.instance().config_loader()
 
@@ -236,6 +239,28 @@ def _planned(axes: Mapping[str, tuple[str, ...]], config_name: str) -> Iterator[
                     if cell not in seen:
                         seen.add(cell)
                         yield PlannedCell(cell, words | {k: word for k, (word, _) in zip(inner, choice, strict=True)})
+
+
+def words_door(task: Callable[[Sequence[str]], None], config_name: str) -> None:
+    """Run a door that takes the words of a whole sweep as one job: `task` gets the words as they are.
+
+    Flags (`--help`, `--cfg job`, ...) are Hydra's own; an error of the user ends in one line, as at every door.
+    """
+    from sct._door import _with_one_line_errors, hydra_door
+
+    arguments = sys.argv[1:]
+    if any(word.startswith("-") and word not in _SWEEP_FLAGS for word in arguments):
+        hydra_door(_no_job, config_name)
+        return
+    _with_one_line_errors(lambda: task(arguments))
+
+
+def _no_job(_: "DictConfig") -> None:
+    raise SctError(f"{' '.join(word for word in sys.argv[1:] if word.startswith('-'))}: this command has no such flag")
+
+
+def _keys(words: Sequence[str]) -> list[str]:
+    return [word.partition("=")[0] for word in words]
 
 
 def _joined(values: Sequence[str]) -> str:

@@ -4,7 +4,9 @@ A family is all comparisons of one kind (say, of models) in all six metrics: the
 down the list of tests looks at all of them. Tests over seeds and over participants are families of their own.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -17,6 +19,7 @@ __all__ = [
     "between_losses",
     "between_models",
     "compare_pairs",
+    "csv_comparisons",
     "markdown_comparisons",
     "printed_difference",
     "printed_p",
@@ -77,18 +80,27 @@ def with_baselines(rows: Sequence[Row]) -> list[Comparison]:
 
 
 def compare_pairs(
-    pairs: Iterable[tuple[Row, Row]], held: Callable[[Row], str], name: Callable[[Row], str]
+    pairs: Iterable[tuple[Row, Row]],
+    held: Callable[[Row], str],
+    name: Callable[[Row], str],
+    same_folds: bool = True,
 ) -> list[Comparison]:
     """All six metrics of pairs of rows, as one family.
 
     Args:
-        pairs: Rows to compare; seeds that both have with the same folds are paired, and participants that both have.
+        pairs: Rows to compare; seeds and participants that both have are paired.
         held: What the rows of a pair have in common, from the first of them.
         name: What a row is called within its pair.
+        same_folds: Pair a seed only where both have the same folds of it.
     """
     found = [
         Comparison(
-            held(a), name(a), name(b), metric, _over_seeds(a, b, metric.key), _over_participants(a, b, metric.key)
+            held(a),
+            name(a),
+            name(b),
+            metric,
+            _over_seeds(a, b, metric.key, same_folds),
+            _over_participants(a, b, metric.key),
         )
         for a, b in pairs
         for metric in METRICS
@@ -98,9 +110,10 @@ def compare_pairs(
     return [replace(c, p_seeds=s, p_participants=p) for c, s, p in zip(found, seeds, people, strict=True)]
 
 
-def _over_seeds(a: Row, b: Row, key: str) -> PairedTest:
-    first = {(seed.seed, seed.folds): seed.figures[key] for seed in a.seeds}
-    second = {(seed.seed, seed.folds): seed.figures[key] for seed in b.seeds}
+def _over_seeds(a: Row, b: Row, key: str, same_folds: bool) -> PairedTest:
+    first, second = (
+        {(seed.seed, seed.folds if same_folds else ()): seed.figures[key] for seed in row.seeds} for row in (a, b)
+    )
     common = [name for name in first if first[name] is not None and second.get(name) is not None]
     return paired_t([first[name] for name in common], [second[name] for name in common])
 
@@ -121,17 +134,35 @@ def printed_p(p: float | None) -> str:
 def markdown_comparisons(comparisons: Sequence[Comparison]) -> str:
     """A Markdown table, one line for each comparison and metric."""
     lines = [
-        "| | First | Second | Metric | Difference, seeds | p (Holm) | n | Difference, participants | p (Holm) | n |",
-        "|---|---|---|---|---:|---:|---:|---:|---:|---:|",
+        "| | First | Second | Metric | Difference, seeds | p | p (Holm) | n "
+        "| Difference, participants | p | p (Holm) | n |",
+        "|---|---|---|---|" + "---:|" * 8,
     ]
     for c in comparisons:
         cells = [c.held, c.first, c.second, c.metric.heading]
         for test, p in ((c.over_seeds, c.p_seeds), (c.over_participants, c.p_participants)):
-            cells += [printed_difference(test, c.metric), printed_p(p), str(test.n)]
+            cells += [printed_difference(test, c.metric), printed_p(test.p), printed_p(p), str(test.n)]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
+def csv_comparisons(families: Mapping[str, Sequence[Comparison]]) -> str:
+    """Unrounded differences (HU, HU^2) and p values of all families, empty where undefined."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    header = ["family", "held", "first", "second", "metric"]
+    for unit in ("seeds", "participants"):
+        header += [f"{unit}_{name}" for name in ("n", "difference", "p", "p_holm")]
+    writer.writerow(header)
+    for family, comparisons in families.items():
+        for c in comparisons:
+            values: list[object] = [family, c.held, c.first, c.second, c.metric.key]
+            for test, p in ((c.over_seeds, c.p_seeds), (c.over_participants, c.p_participants)):
+                values += [test.n, *("" if value is None else repr(value) for value in (test.difference, test.p, p))]
+            writer.writerow(values)
+    return text.getvalue()
+
+
 def printed_difference(test: PairedTest, metric: Metric) -> str:
-    """First minus second in print units, with its sign."""
-    return "—" if test.difference is None else f"{test.difference * metric.scale:+.{metric.digits}f}"
+    """First minus second in print units, with its sign and one digit more than the metric has."""
+    return "—" if test.difference is None else f"{test.difference * metric.scale:+.{metric.digits + 1}f}"

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 
 from sct.core.statistics import Interval
 
-__all__ = ["CITATION", "COHORT", "METRICS", "PAPER", "Metric", "paper_interval", "title_of_loss", "title_of_model"]
+__all__ = [
+    "CITATION",
+    "COHORT",
+    "METRICS",
+    "PAPER",
+    "Metric",
+    "order_in_print",
+    "paper_interval",
+    "title_of_loss",
+    "title_of_model",
+]
 
 CITATION = "Bambach S, Ho M-L. AJNR Am J Neuroradiol 2022;43:1172-79, doi 10.3174/ajnr.A7588"
 COHORT = "institution 1, 16 patients, 10 x 4-fold cross-validation"
@@ -136,11 +146,19 @@ def paper_interval(model: str, loss: str, metric: Metric) -> Interval | None:
     return Interval(mean, low, high, _REPETITIONS)
 
 
-_MODEL_TITLES = {"light_unet": "Light U-Net", "vgg_unet": "VGG U-Net", "vgg_unet_tl": "VGG U-Net TL"}
+_MODEL_TITLES = {
+    "light_unet": "Light U-Net",
+    "vgg_unet": "VGG U-Net",
+    "vgg_unet_tl": "VGG U-Net TL",
+    "log_inversion": "Log inversion",
+    "threshold": "Threshold",
+    "linear_map": "Linear map",
+    "histogram": "Histogram",
+}
 
 
 def title_of_model(name: str) -> str:
-    """A model's name as the paper prints it; other names unchanged."""
+    """A model's name for print, the paper's where it has one; unknown names unchanged."""
     return _MODEL_TITLES.get(name, name)
 
 
@@ -149,3 +167,13 @@ def title_of_loss(name: str) -> str:
     if name.startswith("mix-"):
         return f"mix (α = {name.removeprefix('mix-')})"
     return {"mae": "MAE", "mse": "MSE", "none": "—"}.get(name, name)
+
+
+def order_in_print(model: str, loss: str) -> tuple[bool, int, str, float, str]:
+    """Sorting key of rows: the paper's models first, classical baselines last; MAE, MSE, then mix by its alpha."""
+    models = list(_MODEL_TITLES)
+    place = models.index(model) if model in models else len(models)
+    rank = {"mae": -2.0, "mse": -1.0}.get(loss, float("inf"))
+    if loss.startswith("mix-") and loss.removeprefix("mix-").replace(".", "", 1).isdigit():
+        rank = float(loss.removeprefix("mix-"))
+    return loss == "none", place, model, rank, loss

@@ -16,7 +16,14 @@ from sct.study.reading import Row, Study
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["comparison_picture", "examples_of", "loss_picture", "network_picture"]
+__all__ = [
+    "comparison_picture",
+    "difference_hu",
+    "difference_limit_hu",
+    "examples_of",
+    "loss_picture",
+    "network_picture",
+]
 
 _MOST_COLUMNS = 6
 _LOSS_ORDER = ("mae", "mix-4.4", "mse")
@@ -78,7 +85,7 @@ def comparison_picture(columns: Mapping[str, Sequence[Examples]], n_examples: in
     keys = _varied(shared, n_examples)
     if not keys:
         return None
-    limit_hu = _difference_limit([_difference_hu(*found[key]) for found in filled.values() for key in keys])
+    limit_hu = difference_limit_hu([difference_hu(*found[key]) for found in filled.values() for key in keys])
     figure = Figure(figsize=(1.75 * (1 + len(filled)) + 0.9, 3.5 * len(keys) + 0.4), layout="constrained")
     axes = figure.subplots(2 * len(keys), 1 + len(filled), squeeze=False)
     for axis in axes.flat:
@@ -88,27 +95,27 @@ def comparison_picture(columns: Mapping[str, Sequence[Examples]], n_examples: in
         (examples, k) = next(iter(filled.values()))[key]
         mr_axis.imshow(examples.mr[k], cmap="gray", vmin=0, vmax=255)
         ct_axis.imshow(examples.ct[k], cmap="gray", vmin=0, vmax=255)
-        mr_axis.set_title(f"{key[0]}\n{key[1]} {key[2]}: MR", fontsize=7)
-        ct_axis.set_title("CT", fontsize=7)
+        ct_axis.set_title("CT" if i == 0 else "", fontsize=7)
+        mr_axis.set_title(f"MR\n{key[0]}, {key[1]} {key[2]}" if i == 0 else f"{key[0]}, {key[1]} {key[2]}", fontsize=7)
         for j, (title, found) in enumerate(filled.items(), start=1):
             examples, k = found[key]
             axes[2 * i, j].imshow(examples.sct[k], cmap="gray", vmin=0, vmax=255)
-            axes[2 * i, j].set_title(title, fontsize=8)
+            axes[2 * i, j].set_title(title if i == 0 else "", fontsize=8)
             picture = axes[2 * i + 1, j].imshow(
-                _difference_hu(examples, k), cmap="RdBu", vmin=-limit_hu, vmax=limit_hu, interpolation="nearest"
+                difference_hu(examples, k), cmap="RdBu", vmin=-limit_hu, vmax=limit_hu, interpolation="nearest"
             )
-    bar = figure.colorbar(picture, ax=axes, shrink=0.5, aspect=30)
+    bar = figure.colorbar(picture, ax=axes, shrink=0.4, aspect=40)
     bar.set_label("sCT - CT (HU); red: sCT darker, blue: brighter", fontsize=8)
     return figure
 
 
-def _difference_hu(examples: Examples, k: int) -> NDArray[np.float64]:
+def difference_hu(examples: Examples, k: int) -> NDArray[np.float64]:
     """Predicted minus real CT of example k in HU, (S, S)."""
     window = Window(*examples.window_hu)
     return gray8_to_hu(examples.sct[k], window) - gray8_to_hu(examples.ct[k], window)
 
 
-def _difference_limit(differences_hu: Sequence[NDArray[np.float64]]) -> float:
+def difference_limit_hu(differences_hu: Sequence[NDArray[np.float64]]) -> float:
     """A round limit that 99.5 % of the pixels stay within, at least 100 HU."""
     reached = float(np.quantile(np.abs(np.stack(differences_hu)), 0.995))
     return max(100.0, float(np.ceil(reached / 100) * 100))

@@ -1,5 +1,6 @@
 """Run folders -> figures per row and seed, pooled over folds from the sums."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from sct.core.gray import Window
 from sct.core.statistics import Interval, mean_interval
 from sct.core.sums import SumsTable, figures
 from sct.study.cells import Cell, CellState, state_of
+from sct.study.paper import order_in_print
 from sct.study.settings import SettingsCheck
 
 __all__ = ["AVERAGES", "SCOPES", "ParticipantFigures", "Row", "SeedResult", "Study", "read_study"]
@@ -85,11 +87,12 @@ class Study:
 
     Attributes:
         cohort: Name of the cohort.
-        rows: In the order of the cells.
+        rows: The paper's order within each experiment.
         missing: Expected cells that are not done.
         config: Resolved configuration of the first cell.
         scope: "frame" (all pixels) or "mask".
         average: "pixels", "participants" or "slices".
+        versions: The different contents of the cells' versions.json.
     """
 
     cohort: str
@@ -98,6 +101,7 @@ class Study:
     config: Mapping[str, Any]
     scope: str = "frame"
     average: str = "pixels"
+    versions: tuple[Mapping[str, str], ...] = ()
 
     @property
     def window(self) -> Window:
@@ -143,17 +147,28 @@ def read_study(
             groups.setdefault((cell.experiment, cell.model, cell.loss), {}).setdefault(cell.seed, []).append(cell)
     check = SettingsCheck()
     progress = _progress(len(cells) - len(missing))
-    rows = []
+    rows: list[Row] = []
+    versions: set[str] = set()
     for (experiment, model, loss), seeds in groups.items():
         results = []
         for seed, members in sorted(seeds.items()):
             table = _pooled_table(members, runs, check, progress)
             folds = tuple(sorted(cell.fold for cell in members))
+            versions |= {_text_of(cell.folder(runs) / "versions.json") for cell in members}
             results.append(_seed_result(seed, folds, table, _window(check.config or {}), scope, average))
         rows.append(Row(experiment, model, loss, tuple(results)))
     progress.close()
     _same_slices(rows)
-    return Study(cells[0].cohort, tuple(rows), tuple(missing), check.config or {}, scope, average)
+    rows.sort(key=lambda row: (row.experiment, *order_in_print(row.model, row.loss)))
+    return Study(
+        cells[0].cohort,
+        tuple(rows),
+        tuple(missing),
+        check.config or {},
+        scope,
+        average,
+        tuple(json.loads(text) for text in sorted(versions - {""})),
+    )
 
 
 def _pooled_table(cells: Iterable[Cell], runs: Path, check: SettingsCheck, progress: Any) -> SumsTable:
@@ -252,6 +267,11 @@ def _same_slices(rows: Iterable[Row]) -> None:
 def _window(config: Mapping[str, Any]) -> Window:
     window = config.get("prepare", {}).get("window") or {}
     return Window(**{key: float(window[key]) for key in ("level_hu", "width_hu") if key in window})
+
+
+def _text_of(path: Path) -> str:
+    """Text of an optional file; empty when there is none."""
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def _named(cells: Sequence[Cell], most: int = 8) -> str:
