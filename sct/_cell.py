@@ -250,11 +250,9 @@ def middle_slices(participant: "NDArray[np.int64]", plane: "NDArray[np.int64]", 
 
 def draw_examples(path: Path, examples: Examples, cell: Cell) -> None:
     """MR, CT, sCT and the red-blue difference in HU of a cell's examples, as a PNG."""
+    from sct.study.cell_picture import cell_picture
     from sct.study.charts import save_png
     from sct.study.paper import title_of_loss, title_of_model
-    from sct.study.pictures import comparison_picture
 
     title = title_of_model(cell.model) + ("" if cell.loss == "none" else f", {title_of_loss(cell.loss)} loss")
-    figure = comparison_picture({title: [examples]}, n_examples=len(examples.participant_ids))
-    if figure is not None:
-        save_png(figure, path)
+    save_png(cell_picture(examples, f"{title}, seed {cell.seed}, fold {cell.fold}"), path)

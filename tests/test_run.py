@@ -1,0 +1,196 @@
+"""The main job, from nothing to figures; repeated, interrupted, refused."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from doors import Doors, same_weights
+
+from sct.core.figures import figures
+from sct.core.sums import SumsTable
+from sct.study.examples import read_examples
+
+
+def test_one_command_from_nothing_to_figures(doors: Doors) -> None:
+    answer = doors.run("loss=mix", "fold=all")
+    assert answer.code == 0, answer.err
+    assert "all 4 folds" in answer.out
+    assert {path.name for path in doors.folder.iterdir()} == {"data", "runs"}
+    folds = [doors.cell("mix-4.4", fold=k) for k in range(4)]
+    tested = []
+    for folder in folds:
+        names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+        assert names == {
+            "config.yaml", "split.json", "metrics.csv", "best.ckpt", "sums.csv", "metrics.json", "versions.json",
+            "examples.npz", "figure.png",
+        }  # fmt: skip
+        split = json.loads((folder / "split.json").read_text())
+        assert not set(split["test"]) & (set(split["train"]) | set(split["val"]))
+        tested += split["test"]
+        rows = list(csv.DictReader((folder / "metrics.csv").open()))
+        assert [row["epoch"] for row in rows] == ["0", "1"]
+    assert sorted(tested) == ["sub-01", "sub-02", "sub-03", "sub-04"]
+    pooled = SumsTable()
+    for folder in folds:
+        pooled.add(SumsTable.read_csv(folder / "sums.csv"))
+    kept = json.loads((folds[0].parent / "metrics.json").read_text())
+    assert kept["mae_hu"] == figures(pooled.pooled())["mae_hu"]
+    assert kept["n_participants"] == 4
+    shown = next(line for line in answer.out.splitlines() if "all 4 folds" in line)
+    assert f"{kept['mae_hu']:.1f}" in shown
+
+
+def test_same_seed_same_figures_and_another_seed_others(tiny: Doors) -> None:
+    tiny.run("fold=0")
+    first = shutil.move(tiny.folder / "runs", tiny.folder / "first")
+    tiny.run("fold=0")
+    tiny.run("fold=0", "seed=1")
+    before = Path(first) / tiny.cell().relative_to(tiny.folder / "runs")
+    assert same_weights(before / "best.ckpt", tiny.cell() / "best.ckpt")
+    assert (before / "sums.csv").read_bytes() == (tiny.cell() / "sums.csv").read_bytes()
+    assert (before / "sums.csv").read_bytes() != (tiny.cell(seed=1) / "sums.csv").read_bytes()
+
+
+def test_a_finished_cell_is_not_trained_again(tiny: Doors) -> None:
+    tiny.run("fold=0")
+    stamp = (tiny.cell() / "best.ckpt").stat().st_mtime_ns
+    answer = tiny.run("fold=0")
+    assert answer.code == 0
+    assert "done before" in answer.err
+    assert (tiny.cell() / "best.ckpt").stat().st_mtime_ns == stamp
+
+
+def test_an_interrupted_run_goes_on_and_ends_in_the_same_weights(tiny: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny.run("fold=0", "trainer.max_epochs=4")
+    whole = Path(shutil.move(tiny.folder / "runs", tiny.folder / "whole")) / tiny.cell().relative_to(
+        tiny.folder / "runs"
+    )
+    from sct.training.task import SynthesisTask
+
+    untouched = SynthesisTask.training_step
+
+    def dying_step(self: SynthesisTask, batch: object, batch_idx: int) -> torch.Tensor:
+        if self.current_epoch == 2 and batch_idx == 1:
+            raise KeyboardInterrupt
+        return untouched(self, batch, batch_idx)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(SynthesisTask, "training_step", dying_step)
+    assert tiny.run("fold=0", "trainer.max_epochs=4").code == 130
+    assert (tiny.cell() / "last.ckpt").exists()
+    assert not (tiny.cell() / "metrics.json").exists()
+    monkeypatch.setattr(SynthesisTask, "training_step", untouched)
+    assert tiny.run("fold=0", "trainer.max_epochs=4").code == 0
+    assert same_weights(whole / "best.ckpt", tiny.cell() / "best.ckpt")
+    assert (whole / "sums.csv").read_bytes() == (tiny.cell() / "sums.csv").read_bytes()
+    assert [row["epoch"] for row in csv.DictReader((tiny.cell() / "metrics.csv").open())] == ["0", "1", "2", "3"]
+    assert not (tiny.cell() / "last.ckpt").exists()
+
+
+def test_a_sweep_makes_a_cell_per_combination_and_a_baseline_once(tiny: Doors) -> None:
+    answer = tiny("run", *_words(), "-m", "model=log_inversion", "loss=mae,mse", "seed=0,1", "fold=0")
+    assert answer.code == 0, answer.err
+    done = sorted((tiny.folder / "runs").rglob("fold-0/metrics.json"))
+    assert done == [tiny.cell("none", model="log_inversion") / "metrics.json"]
+    answer = tiny.run("-m", "loss=mae,mse", "fold=0", "trainer.max_epochs=1")
+    assert answer.code == 0, answer.err
+    assert (tiny.cell("mae") / "metrics.json").exists()
+    assert (tiny.cell("mse") / "metrics.json").exists()
+    assert not (tiny.folder / "multirun.yaml").exists()
+
+
+def _words() -> list[str]:
+    from doors import TINY
+
+    return [*TINY, "data.batch_size=16", "examples=3"]
+
+
+def test_a_failing_cell_does_not_stop_the_others(tiny: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sct.training.task import SynthesisTask
+
+    untouched = SynthesisTask.on_test_start
+
+    def failing(self: SynthesisTask) -> None:
+        if self.trainer.datamodule.test_slices.participant_ids == failing_ids:  # type: ignore[attr-defined]
+            raise RuntimeError("no luck in this fold")
+        untouched(self)
+
+    tiny.run("fold=0", "trainer.max_epochs=1")
+    failing_ids = tuple(json.loads((tiny.cell() / "split.json").read_text())["test"])
+    shutil.rmtree(tiny.folder / "runs")
+    monkeypatch.setattr(SynthesisTask, "on_test_start", failing)
+    answer = tiny.run("fold=[0,1]", "trainer.max_epochs=1")
+    assert answer.code == 1
+    assert "error: 1 of 2 cells failed" in answer.err
+    assert "no luck in this fold" in answer.err
+    assert (tiny.cell(fold=1) / "metrics.json").exists()
+    assert (tiny.cell() / "error.txt").read_text().strip().endswith("RuntimeError: no luck in this fold")
+    monkeypatch.setattr(SynthesisTask, "on_test_start", untouched)
+    assert tiny.run("fold=[0,1]", "trainer.max_epochs=1").code == 0
+    assert not (tiny.cell() / "error.txt").exists()
+
+
+def test_examples_are_the_test_slices_in_three_planes(tiny: Doors) -> None:
+    tiny.run("fold=0", "trainer.max_epochs=1")
+    examples = read_examples(tiny.cell() / "examples.npz")
+    split = json.loads((tiny.cell() / "split.json").read_text())
+    assert set(examples.participant_ids) <= set(split["test"])
+    assert set(examples.planes) == {"axial", "coronal", "sagittal"}
+    assert np.ptp(examples.sct) > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["model=light_unt"], "did you mean light_unet"),
+        (["loss=mea"], "did you mean mae"),
+        (["cohort=phantm"], "did you mean phantom"),
+        (["optim.lrr=1"], "optim.lrr: no such key"),
+        (["loss=[mae"], "loss=[mae"),
+        (["fold=4"], "fold=4"),
+        (["fold=x"], "fold="),
+        (["seed=-1"], "seed=-1"),
+        (["data.n_folds=9"], "only 4 participants"),
+        (["data.batch_size=0"], "data.batch_size=0"),
+        (["data.val_fraction=0"], "data.val_fraction=0"),
+        (["data.resident=disk"], "data.resident=disk"),
+        (["trainer.max_epochs=0"], "trainer.max_epochs=0"),
+        (["+cohort.where.hospital=1"], "hospital"),
+        (["+cohort.where.technique=PETRA"], "PETRA"),
+        (["experiment.name=../up"], "experiment.name"),
+        (["metrics.thresholds=[0.4,1.5]"], "1.5"),
+        (["loss.function._target_=mylosses.Nothing"], "mylosses"),
+    ],
+)
+def test_a_mistake_is_one_line(tiny: Doors, words: list[str], told: str) -> None:
+    answer = tiny.run("fold=0", *words)
+    assert told in answer.error
+    assert not list(tiny.folder.glob("runs/**/metrics.json"))
+
+
+def test_a_folder_of_another_configuration_is_refused_by_its_key(tiny: Doors) -> None:
+    tiny.run("fold=0")
+    answer = tiny.run("fold=0", "optim.lr=0.5")
+    assert "optim.lr: 0.001 before, 0.5 now" in answer.error
+
+
+def test_a_folder_of_other_slices_is_refused(tiny: Doors) -> None:
+    tiny.run("fold=0")
+    answer = tiny.run("fold=0", "cohort.phantom.seed=5")
+    assert "slices" in answer.error
+
+
+def test_ones_own_loss(tiny: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tiny.folder / "mylosses.py").write_text(
+        "import torch\n\n\nclass Huber(torch.nn.Module):\n"
+        "    def __init__(self, delta=0.05):\n        super().__init__()\n        self.delta = delta\n\n"
+        "    def forward(self, prediction, target):\n"
+        "        return torch.nn.functional.huber_loss(prediction, target, delta=self.delta)\n"
+    )
+    monkeypatch.syspath_prepend(str(tiny.folder))
+    words = ["loss.name=huber", "loss.function._target_=mylosses.Huber", "+loss.function.delta=0.05"]
+    assert tiny.run("fold=0", *words).code == 0
+    assert (tiny.cell("huber") / "metrics.json").exists()
