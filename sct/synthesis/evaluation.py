@@ -17,18 +17,10 @@ from sct.slices.mask import body_mask
 from sct.slices.planes import PLANES, extract
 from sct.synthesis.ensemble import Ensemble
 from sct.synthesis.fusion import Fused
+from sct.synthesis.grids import AIR_HU, hu_on_grid, inside_on_grid, to_grid
 from sct.synthesis.isotropic_mr import IsotropicMr
-from sct.synthesis.mr_mask import HeadMask, head_region, mask_from_region
-from sct.synthesis.synthesize import (
-    AIR_HU,
-    Options,
-    PlanePredictions,
-    hu_on_grid,
-    inside_on_grid,
-    predict_planes,
-    to_grid,
-    within,
-)
+from sct.synthesis.mr_mask import HeadMask, head_region, mask_from_region, within
+from sct.synthesis.plane_predictions import Options, PlanePredictions, predict_planes
 from sct.synthesis.uncertainty import uncertainty_quality
 from sct.synthesis.volume_scores import NOTE, body_outline, native_scores, slice_scores
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sct.slices.mask import convex_hull, largest_region, otsu
 from sct.slices.planes import PLANES, extract, restore
 
-__all__ = ["HeadMask", "head_region", "mask_from_region", "mask_of_everything", "slice_hulls"]
+__all__ = ["HeadMask", "head_region", "mask_from_region", "mask_of_everything", "slice_hulls", "within"]
 
 _SMOOTHING_MM = 1.0  # standard deviation: less noise at the threshold, edges stay within a voxel
 _OPENING_MM = 2.0  # cuts what is thinner than twice this: coil, cables, head rest, wrap-around
@@ -103,6 +103,18 @@ def mask_of_everything(shape: tuple[int, int, int], planes: Sequence[str] = PLAN
     """Every slice whole: for an MR that shows nothing but the head."""
     everywhere = np.ones(shape, bool)
     return HeadMask({plane: extract(everywhere, plane) for plane in planes}, everywhere, "none")
+
+
+def within(head: HeadMask, seen: NDArray[np.bool_], least_px: float) -> HeadMask:
+    """A mask cut to a field of view, without slices too small to be like training.
+
+    Slices with a mask under `least_px` pixels were left out in training; the other planes predict their voxels. With
+    one plane only they are kept: a strange prediction of the vertex is better than none.
+    """
+    slices = {plane: masks & extract(seen, plane) for plane, masks in head.slices.items()}
+    if len(slices) > 1:
+        slices = {plane: masks & (masks.sum((1, 2)) >= least_px)[:, None, None] for plane, masks in slices.items()}
+    return HeadMask(slices, head.inside & seen, head.source)
 
 
 def _open(foreground: NDArray[np.bool_], spacing_mm: Sequence[float]) -> NDArray[np.bool_]:

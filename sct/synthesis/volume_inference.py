@@ -18,7 +18,7 @@ from sct.core.errors import SctError
 from sct.slices.frame import Frame, crop, frame_of, paste, resize
 from sct.slices.planes import extract, restore
 
-__all__ = ["BatchPredictor", "SquareFrames", "choose_device", "native_windows", "square_frames"]
+__all__ = ["BatchPredictor", "SquareFrames", "choose_device", "native_windows", "runs_in_bfloat16", "square_frames"]
 
 _CPU_BATCH = 16  # larger batches leave the cache and gain nothing
 _CUDA_BATCH = 256  # halved until it fits
@@ -56,10 +56,8 @@ class BatchPredictor:
     def __init__(
         self, network: nn.Module, device: torch.device, precision: str = "auto", batch_size: int | None = None
     ) -> None:
-        if precision not in ("auto", "float32", "bfloat16"):
-            raise SctError(f"--precision {precision}: unknown; one of auto, float32, bfloat16")
         self.device = device
-        self.bfloat16 = precision == "bfloat16" or (precision == "auto" and _gains_by_bfloat16(device))
+        self.bfloat16 = runs_in_bfloat16(device, precision)
         self.batch_size = batch_size or (_CUDA_BATCH if device.type == "cuda" else _CPU_BATCH)
         self._network = network.to(device).to(memory_format=torch.channels_last).eval()
 
@@ -102,7 +100,16 @@ class BatchPredictor:
         return out
 
 
-def _gains_by_bfloat16(device: torch.device) -> bool:
+def runs_in_bfloat16(device: torch.device, precision: str) -> bool:
+    """Whether a precision (`auto`, `float32`, `bfloat16`) means bfloat16 autocast on a device.
+
+    Raises:
+        SctError: The precision is unknown.
+    """
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise SctError(f"--precision {precision}: unknown; one of auto, float32, bfloat16")
+    if precision != "auto":
+        return precision == "bfloat16"
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu":

@@ -1,0 +1,162 @@
+"""From files to files: everything that `sct.predict` writes, all or nothing."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sct.core.errors import SctError
+from sct.core.files import write_json
+from sct.core.gray import Window
+from sct.core.volume import Volume
+from sct.geometry.resample import resample
+from sct.io.volumes import VOLUME_SUFFIXES, read_volume, volume_suffix, write_volume
+from sct.preparation.pair import check_ct
+from sct.synthesis.ensemble import load_ensemble
+from sct.synthesis.evaluation import score_synthesis
+from sct.synthesis.grids import AIR_HU
+from sct.synthesis.plane_predictions import Options, Timings
+from sct.synthesis.preview import DISCLAIMER, write_preview
+from sct.synthesis.record import record_of
+from sct.synthesis.staging import check_writable, staged
+from sct.synthesis.synthesize import Synthesis, synthesize
+
+__all__ = ["Request", "predict_file"]
+
+_SUFFIXES = tuple(suffix for suffix in VOLUME_SUFFIXES if suffix != ".mhd")  # one file, that can be renamed
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to predict and to write.
+
+    Attributes:
+        mr: A volume file or a folder with a DICOM series.
+        out: The synthetic CT; `<stem>_uncertainty`, `<stem>_preview.png`, `<stem>.json` and `<stem>_viewer.html` stand
+            beside it.
+        checkpoints: One, or an ensemble.
+        mask: `auto`, `none`, or a volume file.
+        reference: A CT to score against.
+        dicom: A folder for the synthetic CT as a DICOM series.
+        viewer: Whether to write the page.
+    """
+
+    mr: Path
+    out: Path
+    checkpoints: Sequence[Path]
+    mask: str = "auto"
+    reference: Path | None = None
+    dicom: Path | None = None
+    viewer: bool = True
+
+
+def predict_file(request: Request, options: Options) -> tuple[Synthesis, dict[str, Any]]:
+    """Read, predict, score and write.
+
+    Returns:
+        The result and its record.
+
+    Raises:
+        SctError: An input cannot be used, or an output cannot be written; nothing is left behind then.
+    """
+    suffix = _checked_suffix(request.out)
+    check_writable(request.out.parent)
+    if request.dicom is not None:
+        _check_dicom_folder(request.dicom)
+    timings = Timings()
+    with timings.step("read"):
+        mr = read_volume(request.mr)
+        mask = request.mask if request.mask in ("auto", "none") else read_volume(Path(request.mask))
+        reference = None
+        if request.reference is not None:
+            reference = read_volume(request.reference)
+            check_ct(reference, request.reference)
+    with timings.step("load"):
+        ensemble = load_ensemble(request.checkpoints)
+    synthesis = synthesize(mr, ensemble, options, mask, str(request.mr), timings)
+    window = ensemble.settings.window
+    scores = None
+    if reference is not None and request.reference is not None:
+        with timings.step("score"):
+            scores = score_synthesis(
+                synthesis.isotropic,
+                synthesis.mask,
+                synthesis.predictions,
+                ensemble,
+                options,
+                reference,
+                request.reference,
+            )
+    stem = request.out.name[: -len(suffix)]
+    sct = Volume(np.rint(synthesis.hu.data).astype(np.int16), mr.affine)
+    with staged(request.out.parent) as folder:
+        with timings.step("write"):
+            write_volume(sct, folder / request.out.name)
+            write_volume(synthesis.uncertainty_hu, folder / f"{stem}_uncertainty{suffix}")
+            write_preview(folder / f"{stem}_preview.png", synthesis, window, reference)
+        if request.viewer:
+            with timings.step("viewer"):
+                _write_viewer(folder / f"{stem}_viewer.html", mr, synthesis, window, reference)
+        mr_format = "DICOM" if request.mr.is_dir() else volume_suffix(request.mr) or ""
+        record = record_of(mr, mr_format, ensemble, options, synthesis, scores)
+        write_json(folder / f"{stem}.json", record)
+        if request.dicom is not None:
+            _write_dicom(sct, request)
+    return synthesis, record
+
+
+def _checked_suffix(out: Path) -> str:
+    suffix = volume_suffix(out)
+    if suffix not in _SUFFIXES:
+        raise SctError(f"{out}: unknown file type; the synthetic CT's name ends in one of {' '.join(_SUFFIXES)}")
+    if out.is_dir():
+        raise SctError(f"{out}: is a folder; name the file of the synthetic CT")
+    return suffix
+
+
+def _check_dicom_folder(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise SctError(f"--dicom {folder}: exists and is not an empty folder; a series goes into a folder of its own")
+    check_writable(folder.parent)
+
+
+def _write_dicom(sct: Volume, request: Request) -> None:
+    """The series, made in a hidden folder that takes its place when it is complete."""
+    from sct.io.dicom_write import write_ct_series
+
+    assert request.dicom is not None
+    with staged(request.dicom.parent) as folder:
+        made = folder / request.dicom.name
+        write_ct_series(sct, made, source=request.mr if request.mr.is_dir() else None)
+        if request.dicom.is_dir():
+            shutil.rmtree(request.dicom)  # an empty one, checked at the start
+
+
+def _write_viewer(path: Path, mr: Volume, synthesis: Synthesis, window: Window, reference: Volume | None) -> None:
+    from sct.surfaces.bone import BoneSettings, bone_surface
+    from sct.surfaces.viewer import ViewerLayer, write_viewer
+
+    ct = {"colormap": "gray", "cal_min": window.lowest_hu, "cal_max": window.highest_hu}
+    low, high = (float(value) for value in np.percentile(np.asarray(mr.data, np.float32), (1, 99.5)))
+    layers = [
+        ViewerLayer("MR", mr, "gray", low, max(high, low + 1e-6)),
+        ViewerLayer("synthetic CT", synthesis.hu, **ct),  # type: ignore[arg-type]
+    ]
+    if reference is not None:
+        real, seen = resample(reference, mr.shape, mr.affine, order=1, fill=AIR_HU)
+        layers.append(ViewerLayer("CT", Volume(real, mr.affine), **ct, opacity=0.0))  # type: ignore[arg-type]
+        limits = (window.lowest_hu, window.highest_hu)
+        difference = np.where(seen, np.clip(synthesis.hu.data, *limits) - np.clip(real, *limits), np.float32(0))
+        layers.append(
+            ViewerLayer("synthetic CT - CT", Volume(difference, mr.affine), "blue2red", -500.0, 500.0, opacity=0.0)
+        )
+    layers.append(ViewerLayer("uncertainty", synthesis.uncertainty_hu, "hot", 0.0, 300.0, opacity=0.0))
+    try:
+        mesh = bone_surface(synthesis.hu, BoneSettings(), "synthetic CT")
+    except SctError:
+        mesh = None  # a volume without bone is still worth looking at
+    note = " ".join([DISCLAIMER, *(f"Warning: {line}." for line in synthesis.warnings)])
+    write_viewer(path, layers, mesh, "Synthetic CT", note)
