@@ -1,6 +1,7 @@
 """Deviation as colours on the surface, and a picture of it from all sides."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +30,9 @@ def deviation_colors(deviation: Deviation, tolerance_mm: float) -> NDArray[np.ui
     import matplotlib
 
     limit = color_limit_mm(tolerance_mm)
+    map_colors: Any = matplotlib.colormaps[COLORMAP]
     places = np.clip((deviation.values_mm + limit) / (2 * limit), 0, 1)
-    colors = np.rint(matplotlib.colormaps[COLORMAP](places)[:, :3] * 255).astype(np.uint8)
+    colors = np.rint(np.asarray(map_colors(places))[:, :3] * 255).astype(np.uint8)
     colors[~deviation.compared] = NOT_COMPARED_RGB
     return colors
 

@@ -8,39 +8,37 @@ from typing import Any
 import numpy as np
 
 from sct.core.volume import Volume
+from sct.geometry.resample import resample
 from sct.surfaces.mesh import Mesh, from_polydata, to_polydata
 
 __all__ = ["LEVELS", "coarser", "mesh_for_page", "mz3_base64", "nifti_base64"]
 
 LEVELS = 256  # steps between the two ends of a layer's display window; values beyond it keep the same step
+COMPRESSION = 4  # of 9; the higher ones take several times as long for the same size
 
 
 def nifti_base64(volume: Volume, step: float) -> str:
     """A volume as gzipped int16 NIfTI in base64, rounded to multiples of `step`."""
-    import nibabel
+    from nibabel.nifti1 import Nifti1Image
 
     data = np.clip(np.rint(np.asarray(volume.data, dtype=np.float64) / step), -32767, 32767) * step
-    image = nibabel.Nifti1Image(data, volume.affine)
+    image: Any = Nifti1Image(data, volume.affine)
     image.header.set_data_dtype(np.int16)
     image.header.set_slope_inter(step, 0)
     image.set_sform(volume.affine, code="scanner")
     # The page is read by one program only, which takes the sform; a sheared affine has no qform.
     image.set_qform(None, code="unknown")
-    return base64.b64encode(gzip.compress(image.to_bytes(), compresslevel=6, mtime=0)).decode()
+    return base64.b64encode(gzip.compress(image.to_bytes(), COMPRESSION, mtime=0)).decode()
 
 
 def coarser(volume: Volume, factor: float) -> Volume:
-    """The volume on voxels about `factor` times as large, linearly interpolated; covers the same box."""
-    from scipy import ndimage
-
+    """The volume on voxels about `factor` times as large, antialiased; covers the same box."""
     shape = np.maximum(np.rint(np.array(volume.shape) / factor), 1).astype(int)
     scale = np.array(volume.shape) / shape
     to_old = np.diag([*scale, 1.0])
     to_old[:3, 3] = (scale - 1) / 2
-    data = ndimage.affine_transform(
-        np.asarray(volume.data, dtype=np.float32), to_old, output_shape=tuple(shape), order=1, mode="nearest"
-    )
-    return Volume(data, volume.affine @ to_old)
+    affine = volume.affine @ to_old
+    return Volume(resample(volume, shape.tolist(), affine)[0], affine)
 
 
 def mesh_for_page(mesh: Mesh, max_triangles: int) -> Mesh:
@@ -71,4 +69,4 @@ def mz3_base64(mesh: Mesh) -> str:
         rgba = np.full((len(mesh.colors), 4), 255, dtype=np.uint8)
         rgba[:, :3] = mesh.colors
         parts.append(rgba.tobytes())
-    return base64.b64encode(gzip.compress(b"".join(parts), compresslevel=6, mtime=0)).decode()
+    return base64.b64encode(gzip.compress(b"".join(parts), COMPRESSION, mtime=0)).decode()

@@ -85,10 +85,11 @@ def check_for_print(mesh: Mesh) -> dict[str, Any]:
 def _check_edges(faces: NDArray[np.int64]) -> _Edges:
     directed = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     n = int(faces.max()) + 1
-    keys = directed.min(axis=1) * n + directed.max(axis=1)
-    _, counts = np.unique(keys, return_counts=True)
-    n_directed = len(np.unique(directed[:, 0] * n + directed[:, 1]))
-    return _Edges(closed=bool((counts == 2).all()), wound_alike=n_directed == len(directed))
+    keys = np.sort(directed.min(axis=1) * n + directed.max(axis=1))
+    in_twos = len(keys) % 2 == 0 and np.array_equal(keys[0::2], keys[1::2])
+    closed = in_twos and not (keys[1:-1:2] == keys[2::2]).any()
+    one_way = np.sort(directed[:, 0] * n + directed[:, 1])
+    return _Edges(closed=bool(closed), wound_alike=not (one_way[:-1] == one_way[1:]).any())
 
 
 def _shell_volumes_mm3(mesh: Mesh) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """Draws the views of a mesh with VTK; run as a process of its own: `python -m sct.surfaces.vtk_views IN OUT SIZE`."""
 
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ def main() -> None:
         mesh = Mesh(arrays["points_mm"], arrays["faces"], arrays["colors"])
     center = mesh.bounds_mm.mean(axis=0)
     extent_mm = float(np.ptp(mesh.bounds_mm, axis=0).max())
-    plotter = pyvista.Plotter(off_screen=True, window_size=[size_px, size_px], lighting="none")
+    plotter: Any = pyvista.Plotter(off_screen=True, window_size=[size_px, size_px], lighting="none")
     plotter.add_light(pyvista.Light(light_type="headlight"))
     plotter.set_background("white")
     plotter.add_mesh(

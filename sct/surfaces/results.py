@@ -1,0 +1,130 @@
+"""The folder that tells how two bone surfaces deviate."""
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sct.core.errors import SctError
+from sct.core.files import write_json
+from sct.core.volume import Volume
+from sct.geometry.resample import resample
+from sct.surfaces.comparison import Comparison, SurfaceSettings, report
+from sct.surfaces.heat_map import color_limit_mm, deviation_colors, write_heat_map
+from sct.surfaces.mesh import Mesh
+from sct.surfaces.mesh_files import write_mesh
+from sct.surfaces.printing import check_for_print, prepare_for_print
+from sct.surfaces.table import report_rows
+from sct.surfaces.viewer import ViewerLayer, write_viewer
+
+__all__ = ["REPORT_NAME", "write_comparison"]
+
+REPORT_NAME = "surface.json"
+DIFFERENCE_LIMIT_HU = 500.0  # full colour of the difference layer
+
+
+def write_comparison(
+    comparison: Comparison,
+    reference: Volume,
+    test: Volume,
+    settings: SurfaceSettings,
+    folder: Path,
+    about: dict[str, Any],
+) -> dict[str, Any]:
+    """Write meshes, heat map, viewer and, last, the report.
+
+    Everything is made in a hidden folder beside the target and moved when it is complete, so that a failure leaves the
+    target as it was.
+
+    Args:
+        comparison: From `compare`.
+        reference: The reference volume, for the viewer.
+        test: The test volume.
+        settings: Of the comparison, and how the meshes for print are made.
+        folder: Made when missing; files of the same names are replaced.
+        about: What else goes at the head of the report, such as the input files.
+
+    Returns:
+        The report, as written to `surface.json`.
+
+    Raises:
+        SctError: A file cannot be written.
+    """
+    figures = about | report(comparison, settings)
+    title = "Deviation of the test from the reference bone surface"
+    with _moved_when_complete(folder) as made:
+        print_checks = {}
+        for name, mesh, deviation in (
+            ("reference", comparison.reference, comparison.of_reference),
+            ("test", comparison.test, comparison.of_test),
+        ):
+            printable = prepare_for_print(mesh, settings.smooth, settings.decimate)
+            print_checks[name] = check_for_print(printable)
+            write_mesh(printable, made / f"{name}.stl")
+            write_mesh(printable, made / f"{name}.ply")
+            colored = Mesh(mesh.points_mm, mesh.faces, deviation_colors(deviation, settings.tolerance_mm))
+            write_mesh(colored, made / f"{name}_deviation.ply")
+            if name == "reference":
+                shown = colored
+        figures["print"] = print_checks
+        share = figures["reference_to_test"]["per_vertex"]["share_within_tolerance"]
+        figures["heat_map_renderer"] = write_heat_map(
+            shown,
+            made / "heatmap.png",
+            settings.tolerance_mm,
+            f"{title}: {100 * share:.1f} % within ±{settings.tolerance_mm:g} mm",
+        )
+        write_viewer(
+            made / "viewer.html",
+            _layers(reference, test),
+            shown,
+            title=title,
+            note="Surface: bone of the reference, red where the test lacks bone, blue where it has too much, white "
+            f"where they agree, gray where not compared. Full colour at {color_limit_mm(settings.tolerance_mm):g} mm.",
+            figures=report_rows(figures),
+        )
+        write_json(made / REPORT_NAME, figures)
+    return figures
+
+
+def _layers(reference: Volume, test: Volume) -> list[ViewerLayer]:
+    on_reference, known = resample(test, reference.shape, reference.affine)
+    difference = np.where(known, np.asarray(reference.data, dtype=np.float32) - on_reference, 0).astype(np.float32)
+    return [
+        ViewerLayer("Reference", reference),
+        ViewerLayer("Test", test, opacity=0.0),
+        # Red: the test is darker than the reference, blue: brighter, as in the paper's figures.
+        ViewerLayer(
+            "Reference - test",
+            Volume(difference, reference.affine),
+            "blue2red",
+            -DIFFERENCE_LIMIT_HU,
+            DIFFERENCE_LIMIT_HU,
+            opacity=0.0,
+        ),
+    ]
+
+
+@contextmanager
+def _moved_when_complete(folder: Path) -> Iterator[Path]:
+    """A hidden folder beside `folder`, whose files move there when the block ends without an error, report last."""
+    hidden = folder.with_name(f".{uuid.uuid4().hex[:8]}.{folder.name}")
+    try:
+        try:
+            if folder.exists() and not folder.is_dir():
+                raise SctError(f"{folder}: is a file; give a folder for the results")
+            hidden.mkdir(parents=True)
+            yield hidden
+            folder.mkdir(exist_ok=True)
+            for path in sorted(hidden.iterdir(), key=lambda path: path.name == REPORT_NAME):
+                path.replace(folder / path.name)
+        except OSError as error:
+            raise SctError(
+                f"{folder}: cannot be written ({error.strerror or error}); give a writable folder"
+            ) from error
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
