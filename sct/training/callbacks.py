@@ -72,8 +72,9 @@ class BestAndLast(Checkpoint):
         Raises:
             SctError: The first epoch's validation loss is not finite.
         """
-        for table in (callback for callback in trainer.callbacks if isinstance(callback, EpochTable)):
-            table.record(trainer)  # in any order of the callbacks, the saved state has the epoch's row
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, EpochTable):
+                callback.record(trainer)  # in any order of the callbacks, the saved state has the epoch's row
         val_loss = float(trainer.callback_metrics["val_loss"])
         if val_loss < self.best_val_loss:
             self.best_epoch, self.best_val_loss = trainer.current_epoch, val_loss

@@ -11,6 +11,7 @@ from sct.training.folds import FoldPlan
 from sct.training.losses import MixLoss
 from sct.training.task import SynthesisTask
 
+AUGMENT = AugmentSettings()
 WIDTHS = (4, 8, 16)
 MODEL = {"_target_": "sct.models.light_unet.LightUNet", "widths": list(WIDTHS)}
 
@@ -21,7 +22,7 @@ def split_of(store, fold=0, seed=0, **plan):
     return FoldPlan(**plan).split(n_slices, {pid: record.columns for pid, record in records.items()}, fold, seed)
 
 
-def make_data(store, seed=0, batch_size=8, augment=AugmentSettings(), **arguments):
+def make_data(store, seed=0, batch_size=8, augment=AUGMENT, **arguments):
     return SliceDataModule(store, split_of(store), seed, batch_size, augment=augment, **arguments)
 
 

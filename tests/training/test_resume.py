@@ -5,10 +5,10 @@ import csv
 import pytest
 import torch
 from pytorch_lightning import Callback
+from short_training import make_data, make_task, make_trainer, run_callbacks, train
 
 from sct.core.errors import SctError
 from sct.training.checkpoint import read_checkpoint
-from short_training import make_data, make_task, make_trainer, run_callbacks, train
 
 
 class Killed(Exception):

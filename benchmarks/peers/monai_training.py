@@ -1,0 +1,62 @@
+"""The peer: a plain Lightning + MONAI training script, as their tutorials write it."""
+
+import numpy as np
+import torch
+from monai.data import CacheDataset, DataLoader
+from monai.transforms import (
+    Compose,
+    EnsureTyped,
+    RandFlipd,
+    RandRotated,
+    RandZoomd,
+    ScaleIntensityRanged,
+)
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import Tensor, nn
+
+KEYS = ("mr", "ct")
+
+
+class PlainTask(LightningModule):
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.loss = nn.L1Loss()
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        loss = self.loss(self.network(batch["mr"]), batch["ct"])
+        self.log("train_loss", loss)
+        return loss
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.parameters(), lr=1e-3)
+
+
+def train(
+    network: nn.Module, mr: np.ndarray, ct: np.ndarray, batch_size: int, timer: Callback, workers: int = 2
+) -> None:
+    """One epoch over slices (N, H, W) uint8; `timer` sees each step."""
+    transforms = Compose(
+        [
+            EnsureTyped(KEYS),
+            ScaleIntensityRanged(KEYS, 0, 255, 0.0, 1.0),
+            RandFlipd(KEYS, prob=0.5, spatial_axis=0),
+            RandFlipd(KEYS, prob=0.5, spatial_axis=1),
+            RandRotated(KEYS, range_x=np.pi / 18, prob=1.0, padding_mode="zeros"),
+            RandZoomd(KEYS, min_zoom=1.0, max_zoom=1 / 0.9, prob=1.0, mode="bilinear", padding_mode="constant"),
+        ]
+    )
+    data = CacheDataset(
+        [{"mr": a[None], "ct": b[None]} for a, b in zip(mr, ct, strict=True)], transforms, progress=False
+    )
+    loader = DataLoader(data, batch_size=batch_size, shuffle=True, num_workers=workers, persistent_workers=workers > 0)
+    trainer = Trainer(
+        max_epochs=1,
+        accelerator="cpu",
+        callbacks=[timer],
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+    )
+    trainer.fit(PlainTask(network), loader)
