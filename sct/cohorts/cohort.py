@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sct.cohorts.filters import select
-from sct.cohorts.layouts import LANDMARKS_FILE, PARTICIPANTS_FILE, find_volume, paired_folders
+from sct.cohorts.layouts import PARTICIPANTS_FILE, find_landmarks, find_volume, paired_folders
 from sct.cohorts.table import ID_COLUMN, check_participant_id, read_participants
 from sct.core.errors import SctError
 from sct.io.volumes import VOLUME_SUFFIXES
@@ -23,7 +23,7 @@ class Participant:
         mr: Volume file of the bone MRI.
         ct: Volume file of the CT.
         mask: Volume file of a given body mask, if any.
-        landmarks: landmarks.tsv, if any.
+        landmarks: landmarks.tsv, or the MR's 3D Slicer markups (`mr.mrk.json`, `mr.fcsv`; the CT's beside), if any.
         columns: Cells of participants.tsv by column; missing ones left out.
     """
 
@@ -85,14 +85,13 @@ def read_cohort(
             lacking = [stem for stem, path in (("mr", mr), ("ct", ct)) if path is None]
             missing[participant_id] = f"no {' and no '.join(lacking)}" if folder.is_dir() else "no folder"
             continue
-        landmarks = folder / LANDMARKS_FILE
         participants.append(
             Participant(
                 participant_id=participant_id,
                 mr=mr,
                 ct=ct,
                 mask=find_volume(folder, "mask"),
-                landmarks=landmarks if landmarks.is_file() else None,
+                landmarks=find_landmarks(folder),
                 columns=dict(cells),
             )
         )

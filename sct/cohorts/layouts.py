@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from sct.core.errors import SctError
+from sct.geometry.landmarks import MARKUPS_SUFFIXES
 from sct.io.volumes import VOLUME_SUFFIXES
 
-__all__ = ["LANDMARKS_FILE", "PARTICIPANTS_FILE", "find_volume", "paired_folders"]
+__all__ = ["LANDMARKS_FILE", "PARTICIPANTS_FILE", "find_landmarks", "find_volume", "paired_folders"]
 
 PARTICIPANTS_FILE = "participants.tsv"
 LANDMARKS_FILE = "landmarks.tsv"
@@ -21,6 +22,12 @@ def find_volume(folder: Path, stem: str) -> Path | None:
     if len(found) > 1:
         raise SctError(f"{folder}: more than one {stem} volume ({', '.join(p.name for p in found)}); keep one")
     return found[0] if found else None
+
+
+def find_landmarks(folder: Path) -> Path | None:
+    """landmarks.tsv of a participant, or 3D Slicer's markups of the MR (the CT's lie beside it); None without any."""
+    names = [LANDMARKS_FILE, *(f"mr{suffix}" for suffix in MARKUPS_SUFFIXES)]
+    return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
 def paired_folders(root: Path) -> list[str]:

@@ -50,6 +50,8 @@ def test_participants_in_file_order_with_their_files_and_columns(root):
     assert ids(cohort) == ["a", "b", "c", "d"]
     a, b, c, d = cohort.participants
     assert (a.mask, a.landmarks) == (root / "a/mask.nii.gz", root / "a/landmarks.tsv")
+    (root / "d" / "mr.mrk.json").touch()
+    assert read_cohort(root).participants[3].landmarks == root / "d/mr.mrk.json"
     assert (b.mr, b.ct, b.mask, b.landmarks) == (root / "b/mr.mha", root / "b/ct.nrrd", None, None)
     assert a.columns == {"institution": "1", "technique": "ZTE", "age": "0.5", "sex": "F", "scanner_room": "B 12"}
     assert c.columns == {"institution": "2", "technique": "GRE", "sex": "F", "note": "x"}

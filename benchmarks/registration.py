@@ -1,0 +1,82 @@
+"""How far from the truth registration ends, on a displaced phantom cohort.
+
+    python -m sct.phantom data/displaced --participants 12 --displaced
+    python benchmarks/registration.py data/displaced > benchmarks/registration.md
+
+Writes a Markdown table: target registration error (TRE) over the head, per participant and method.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+
+from sct.cohorts.cohort import Participant, read_cohort
+from sct.core.errors import SctError
+from sct.core.files import read_json
+from sct.core.volume import Volume
+from sct.geometry.affine_fit import apply_affine, inverse
+from sct.geometry.quality import write_registration_picture
+from sct.geometry.registration import register
+from sct.io.volumes import read_volume
+
+HEAD_HU = -300.0
+N_POINTS = 5000
+
+
+def head_points(ct: Volume) -> np.ndarray:
+    """World positions (n, 3) of voxels in the head, evenly spread over their list."""
+    index = np.argwhere(ct.data > HEAD_HU)
+    return apply_affine(ct.affine, index[:: max(1, len(index) // N_POINTS)].astype(float))
+
+
+def measure(participant: Participant, methods: list[str], pictures: Path | None) -> list[str]:
+    """One row of the table."""
+    mr, ct = read_volume(participant.mr), read_volume(participant.ct)
+    record = participant.mr.with_name("displacement.json")
+    truth = np.array(read_json(record)["mr_world_to_ct_world"])
+    in_ct = head_points(ct)
+    in_mr = apply_affine(inverse(truth), in_ct)
+    row = [participant.participant_id, participant.columns.get("technique", ""), participant.columns.get("age", "")]
+    row.append(f"{np.median(np.linalg.norm(in_mr - in_ct, axis=1)):.1f}")
+    for method in methods:
+        start = time.perf_counter()
+        landmarks = participant.landmarks if method != "mutual_information" else None
+        registration = register(mr, ct, "mutual_information" if "+" in method else method, landmarks)
+        seconds = time.perf_counter() - start
+        error = np.linalg.norm(apply_affine(registration.matrix, in_mr) - in_ct, axis=1)
+        row += [f"{np.median(error):.2f}", f"{np.percentile(error, 95):.2f}", f"{seconds:.1f}"]
+        if pictures:
+            title = f"{participant.participant_id}, {method}: median TRE {np.median(error):.2f} mm"
+            name = f"{participant.participant_id}-{method.replace(' + ', '-')}.png"
+            write_registration_picture(mr, ct, registration.matrix, pictures / name, title)
+    return row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cohort", type=Path, help="a cohort written by sct.phantom --displaced")
+    parser.add_argument(
+        "--methods", nargs="+", default=["landmarks", "mutual_information", "landmarks + mutual_information"]
+    )
+    parser.add_argument("--pictures", type=Path, help="folder for a checkerboard picture of each result")
+    arguments = parser.parse_args()
+    try:
+        cohort = read_cohort(arguments.cohort)
+        rows = [measure(participant, arguments.methods, arguments.pictures) for participant in cohort.participants]
+    except SctError as error:
+        raise SystemExit(f"error: {error}") from error
+    header = ["participant", "technique", "age", "before, mm"]
+    for method in arguments.methods:
+        header += [f"{method}: median TRE, mm", "95th percentile, mm", "s"]
+    print("| " + " | ".join(header) + " |")
+    print("|" + "---|" * len(header))
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+    medians = [f"{np.median([float(row[i]) for row in rows]):.2f}" for i in range(3, len(header))]
+    print("| " + " | ".join([f"median of {len(rows)}", "", "", *medians]) + " |")
+
+
+if __name__ == "__main__":
+    main()
