@@ -10,7 +10,7 @@ from sct.core.files import atomic_path
 from sct.core.gray import gray_to_hu
 from sct.core.statistics import mean_interval
 from sct.study.paper import title_of_loss, title_of_model
-from sct.study.reading import Row, Study
+from sct.study.results import Row, Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,7 +12,7 @@ from itertools import combinations
 
 from sct.core.statistics import PairedTest, holm, paired_t, paired_wilcoxon
 from sct.study.paper import METRICS, Metric, title_of_loss, title_of_model
-from sct.study.reading import Row
+from sct.study.results import Row
 
 __all__ = [
     "Comparison",

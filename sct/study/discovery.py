@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sct.core.errors import SctError
 from sct.study.cells import Cell
-from sct.study.generalizability import subset_of
 from sct.study.settings import read_config
+from sct.study.subsets import subset_of
 
 __all__ = ["expected_grid", "present_cells"]
 

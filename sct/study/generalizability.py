@@ -6,32 +6,14 @@ same participants: *baseline* by cross-validation inside the subset, *separate* 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sct.study.comparisons import Comparison, compare_pairs
 from sct.study.paper import title_of_loss, title_of_model
-from sct.study.reading import Row
+from sct.study.results import Row
+from sct.study.subsets import CONDITIONS, subset_of
 from sct.study.table import TableRow, table_rows
 
-__all__ = ["CONDITIONS", "Subset", "condition_rows", "condition_tests", "subset_name", "subset_of"]
-
-CONDITIONS = ("baseline", "separate", "augmented")
-
-
-@dataclass(frozen=True, order=True)
-class Subset:
-    """What an experiment's name says: participants whose `column` is `value`, under a condition."""
-
-    column: str
-    value: str
-    condition: str
-
-
-def subset_of(experiment: str) -> Subset | None:
-    """The parts of a generalizability experiment's name; None for any other name."""
-    column, _, rest = experiment.partition("-")
-    value, _, condition = rest.rpartition("-")
-    return Subset(column, value, condition) if condition in CONDITIONS and column and value else None
+__all__ = ["condition_rows", "condition_tests", "subset_name"]
 
 
 def condition_rows(rows: Sequence[Row]) -> list[TableRow]:

@@ -11,7 +11,7 @@ from sct.core.gray import Window, gray8_to_hu
 from sct.study.cells import Cell
 from sct.study.examples import Examples, read_examples
 from sct.study.paper import title_of_loss, title_of_model
-from sct.study.reading import Row, Study
+from sct.study.results import Row, Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -2,116 +2,23 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sct.core.errors import SctError
 from sct.core.files import read_json
 from sct.core.gray import Window
-from sct.core.statistics import Interval, mean_interval
 from sct.core.sums import SumsTable, figures
 from sct.study.cells import Cell, CellState, state_of
 from sct.study.paper import order_in_print
+from sct.study.results import ParticipantFigures, Row, SeedResult, Study, window_of
 from sct.study.settings import SettingsCheck
+from sct.study.subsets import subset_of
 
-__all__ = ["AVERAGES", "SCOPES", "ParticipantFigures", "Row", "SeedResult", "Study", "read_study"]
+__all__ = ["AVERAGES", "SCOPES", "read_study"]
 
 AVERAGES = ("pixels", "participants", "slices")
 SCOPES = ("frame", "mask")
-
-ParticipantFigures = dict[str, float | None]
-"""The scalar figures of one participant, `mae_hu_by_tissue` among them as `mae_hu_air` and so on."""
-
-
-@dataclass(frozen=True, eq=False)
-class SeedResult:
-    """One repetition of a cross-validation.
-
-    Attributes:
-        seed: Its seed.
-        folds: The folds that were found, in order.
-        figures: As `sct.core.sums.figures`, over all test slices of these folds.
-        participants: Figures of each participant by participant_id.
-    """
-
-    seed: int
-    folds: tuple[int, ...]
-    figures: Mapping[str, Any]
-    participants: Mapping[str, ParticipantFigures]
-
-
-@dataclass(frozen=True, eq=False)
-class Row:
-    """All repetitions of one model and loss (a classical baseline has the loss `none` and one repetition)."""
-
-    experiment: str
-    model: str
-    loss: str
-    seeds: tuple[SeedResult, ...]
-
-    def interval(self, key: str) -> Interval | None:
-        """Mean and 95 % CI over seeds of a figure; None where a seed's value is undefined."""
-        values = [seed.figures[key] for seed in self.seeds]
-        return None if any(value is None for value in values) else mean_interval(values)
-
-    @property
-    def participant_ids(self) -> list[str]:
-        """Everybody who was tested, in order."""
-        return sorted({name for seed in self.seeds for name in seed.participants})
-
-    @property
-    def n_slices(self) -> int:
-        """Test slices of one repetition (the largest, where repetitions are incomplete)."""
-        return max((int(seed.figures["n_slices"]) for seed in self.seeds), default=0)
-
-    @property
-    def n_folds(self) -> int:
-        """Number of different folds found."""
-        return len({fold for seed in self.seeds for fold in seed.folds})
-
-    def of_participants(self, key: str) -> dict[str, float]:
-        """A figure of each participant: the mean over the seeds; participants with an undefined value are left out."""
-        found: dict[str, float] = {}
-        for name in self.participant_ids:
-            values = [seed.participants[name][key] for seed in self.seeds if name in seed.participants]
-            defined = [value for value in values if value is not None]
-            if len(defined) == len(values):
-                found[name] = sum(defined) / len(defined)
-        return found
-
-
-@dataclass(frozen=True)
-class Study:
-    """What was read.
-
-    Attributes:
-        cohort: Name of the cohort.
-        rows: The paper's order within each experiment.
-        missing: Expected cells that are not done.
-        config: Resolved configuration of the first cell.
-        scope: "frame" (all pixels) or "mask".
-        average: "pixels", "participants" or "slices".
-        versions: The different contents of the cells' versions.json.
-    """
-
-    cohort: str
-    rows: tuple[Row, ...]
-    missing: tuple[Cell, ...]
-    config: Mapping[str, Any]
-    scope: str = "frame"
-    average: str = "pixels"
-    versions: tuple[Mapping[str, str], ...] = ()
-
-    @property
-    def window(self) -> Window:
-        """The CT window of the gray scale."""
-        return _window(self.config)
-
-    @property
-    def is_phantom(self) -> bool:
-        """Whether the heads are procedural phantoms."""
-        return bool(self.config["cohort"].get("phantom"))
 
 
 def read_study(
@@ -155,10 +62,10 @@ def read_study(
             table = _pooled_table(members, runs, check, progress)
             folds = tuple(sorted(cell.fold for cell in members))
             versions |= {_text_of(cell.folder(runs) / "versions.json") for cell in members}
-            results.append(_seed_result(seed, folds, table, _window(check.config or {}), scope, average))
+            results.append(_seed_result(seed, folds, table, window_of(check.config or {}), scope, average))
         rows.append(Row(experiment, model, loss, tuple(results)))
     progress.close()
-    _same_slices(rows)
+    _same_slices(rows, int((check.config or {})["data"]["n_folds"]))
     rows.sort(key=lambda row: (row.experiment, *order_in_print(row.model, row.loss)))
     return Study(
         cells[0].cohort,
@@ -249,24 +156,22 @@ def _mean(values: Sequence[Any]) -> Any:
     return None if any(value is None for value in values) else sum(values) / len(values)
 
 
-def _same_slices(rows: Iterable[Row]) -> None:
-    """Repetitions of the same folds were tested on the same participants and slices, whatever the model."""
+def _same_slices(rows: Iterable[Row], n_folds: int) -> None:
+    """Repetitions of the same folds were tested on the same slices, whatever the model or condition."""
     first: dict[tuple[str, tuple[int, ...]], tuple[str, list[str], int]] = {}
     for row in rows:
+        subset = subset_of(row.experiment)
+        name = f"{subset.column}-{subset.value}" if subset else row.experiment
+        everything = (0,) if subset and subset.condition == "separate" else tuple(range(n_folds))
         for result in row.seeds:
-            label = f"{row.model}/{row.loss}/seed-{result.seed}"
+            label = f"{row.experiment}/{row.model}/{row.loss}/seed-{result.seed}"
             now = (label, sorted(result.participants), int(result.figures["n_slices"]))
-            before = first.setdefault((row.experiment, result.folds), now)
+            before = first.setdefault((name, () if result.folds == everything else result.folds), now)
             if before[1:] != now[1:]:
                 raise SctError(
                     f"{label}: tested on {len(now[1])} participants and {now[2]} slices, but {before[0]} on "
                     f"{len(before[1])} and {before[2]}: the store changed between them; run one of them again"
                 )
-
-
-def _window(config: Mapping[str, Any]) -> Window:
-    window = config.get("prepare", {}).get("window") or {}
-    return Window(**{key: float(window[key]) for key in ("level_hu", "width_hu") if key in window})
 
 
 def _text_of(path: Path) -> str:

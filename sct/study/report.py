@@ -10,7 +10,7 @@ from typing import Any
 from sct.study.comparisons import Comparison, printed_difference, printed_p
 from sct.study.configuration import scientific
 from sct.study.paper import CITATION, COHORT, METRICS
-from sct.study.reading import Study
+from sct.study.results import Study
 from sct.study.table import TableRow, printed, sample_size
 
 __all__ = ["Picture", "render_report"]

@@ -14,10 +14,11 @@ from sct.study.comparisons import (
     markdown_comparisons,
     with_baselines,
 )
-from sct.study.generalizability import condition_rows, condition_tests, subset_name, subset_of
+from sct.study.generalizability import condition_rows, condition_tests, subset_name
 from sct.study.pictures import loss_picture, network_picture
-from sct.study.reading import Row, Study
 from sct.study.report import Picture, render_report
+from sct.study.results import Row, Study
+from sct.study.subsets import subset_of
 from sct.study.table import csv_table, latex_table, markdown_table, sample_size, table_rows
 
 if TYPE_CHECKING:

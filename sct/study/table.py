@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sct.core.statistics import Interval
 from sct.study.paper import METRICS, Metric, paper_interval, title_of_loss, title_of_model
-from sct.study.reading import Row
+from sct.study.results import Row
 
 __all__ = [
     "UNDEFINED",

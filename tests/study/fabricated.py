@@ -1,4 +1,4 @@
-"""Run folders made from real sums of made-up predictions: every figure in them can be computed again from the images."""
+"""Run folders made from real sums of made-up predictions, whose figures can be computed again from the images."""
 
 import json
 from pathlib import Path
@@ -75,7 +75,13 @@ def config_of(cell: Cell, **changes: object) -> dict:
 
 
 def make_cell(
-    runs: Path, cell: Cell, n_participants: int = 8, n_folds: int = 4, size: int = 16, examples: int = 2, **changes: object
+    runs: Path,
+    cell: Cell,
+    n_participants: int = 8,
+    n_folds: int = 4,
+    size: int = 16,
+    examples: int = 2,
+    **changes: object,
 ) -> None:
     """Write the run folder of one cell; fold k tests every n_folds-th participant (all, for `separate`)."""
     everyone = list(range(n_participants))
