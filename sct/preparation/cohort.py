@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sct.cohorts.cohort import Cohort, Participant
@@ -84,6 +84,9 @@ def prepare_cohort(
                 _remove_strays(folder)
             # another process may have made them while this one waited
             missing = [one for one in missing if not _is_up_to_date(one, folder, fingerprints)]
+            for participant in [one for one in missing if _has_slices(one, folder, fingerprints)]:
+                _refresh(participant, folder)
+                missing.remove(participant)
             with closing(_each_prepared(missing, settings, folder, fingerprints, jobs)) as outcomes:
                 for participant, failure in outcomes:
                     if failure is not None:
@@ -103,22 +106,29 @@ def _fail(report: PrepareReport, participant: Participant, message: str, on_erro
     report.failed[participant.participant_id] = message
 
 
-def _is_up_to_date(participant: Participant, folder: Path, fingerprints: Mapping[str, str]) -> bool:
-    """Whether the store has these slices; brings columns and contact sheet up to date, which cost nothing."""
+def _has_slices(participant: Participant, folder: Path, fingerprints: Mapping[str, str]) -> bool:
+    """Whether the store has a participant's slices, as its files and the settings give them now."""
     name = participant.participant_id
     try:
-        stored = SliceStore(folder, [name]).participant(name)
+        return SliceStore(folder, [name]).participant(name).fingerprint == fingerprints[name]
     except SctError:
         return False
-    if stored.fingerprint != fingerprints[name]:
+
+
+def _is_up_to_date(participant: Participant, folder: Path, fingerprints: Mapping[str, str]) -> bool:
+    """Whether nothing is to be done, the columns and the contact sheet included."""
+    if not _has_slices(participant, folder, fingerprints):
         return False
-    if stored.columns != participant.columns:
-        update_columns(folder, name, participant.columns)
-        stored = replace(stored, columns=participant.columns)
-    elif contact_sheet_path(folder, name).exists():
-        return True
-    write_contact_sheet(stored, contact_sheet_path(folder, name))
-    return True
+    name = participant.participant_id
+    same_columns = SliceStore(folder, [name]).record(name).columns == participant.columns
+    return same_columns and contact_sheet_path(folder, name).exists()
+
+
+def _refresh(participant: Participant, folder: Path) -> None:
+    """Bring columns and contact sheet up to date; the slices are."""
+    name = participant.participant_id
+    update_columns(folder, name, participant.columns)
+    write_contact_sheet(SliceStore(folder, [name]).participant(name), contact_sheet_path(folder, name))
 
 
 def _remove_strays(folder: Path) -> None:

@@ -16,7 +16,7 @@ from sct.io.volumes import read_volume
 from sct.preparation.settings import PrepareSettings
 from sct.slices.mask import TISSUE_HU
 
-__all__ = ["AIR_HU", "IsotropicPair", "check_ct", "check_mr", "load_pair", "value_range"]
+__all__ = ["AIR_HU", "IsotropicPair", "check_ct", "check_mr", "check_not_swapped", "load_pair", "value_range"]
 
 AIR_HU = -1000.0
 """Outside the CT's field of view."""

@@ -1,4 +1,7 @@
 import json
+import os
+import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -94,6 +97,29 @@ def test_a_full_disk_leaves_the_old_participant(tmp_path, monkeypatch, failing):
         )
     np.testing.assert_array_equal(SliceStore(tmp_path).participant("p1").data, pixels())
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize(("n_replaced", "is_new"), [(1, False), (2, False), (None, True)])
+def test_a_kill_leaves_the_old_or_the_new_participant(tmp_path, monkeypatch, n_replaced, is_new):
+    """Killed just before the data, or the commit point, takes its name; or when all is written."""
+    write_participant(tmp_path, record(), batches(pixels()))
+    replace_file, count = Path.replace, 0
+
+    def counting(self, target):
+        nonlocal count
+        count += 1
+        if count == n_replaced:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return replace_file(self, target)
+
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr(Path, "replace", counting)
+        write_participant(tmp_path, record(fingerprint="b" * 64), batches(pixels(seed=1)))
+        os.kill(os.getpid(), signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    np.testing.assert_array_equal(SliceStore(tmp_path).participant("p1").data, pixels(seed=1 if is_new else 0))
 
 
 def test_wrong_batches_are_refused(tmp_path):
