@@ -12,7 +12,7 @@ from sct.surfaces.mesh import Mesh, from_polydata
 __all__ = ["BoneSettings", "bone_surface"]
 
 # No voxel counts as nearer to the threshold than this: a voxel exactly on it would give triangles without area, whose
-# corners fall together in a file. It moves no surface by more than a thousandth of a voxel in bone.
+# corners fall together in a file. It moves the surface by what HU takes to change by 1: micrometres at a bone edge.
 SMALLEST_CONTRAST_HU = 1.0
 # Metal counts as this much above the threshold, so that the contrast above stays a visible part of a voxel.
 LARGEST_CONTRAST_HU = 4000.0

@@ -32,7 +32,7 @@ def deviation_colors(deviation: Deviation, tolerance_mm: float) -> NDArray[np.ui
     limit = color_limit_mm(tolerance_mm)
     map_colors: Any = matplotlib.colormaps[COLORMAP]
     places = np.clip((deviation.values_mm + limit) / (2 * limit), 0, 1)
-    colors = np.rint(np.asarray(map_colors(places))[:, :3] * 255).astype(np.uint8)
+    colors: NDArray[np.uint8] = np.rint(np.asarray(map_colors(places))[:, :3] * 255).astype(np.uint8)
     colors[~deviation.compared] = NOT_COMPARED_RGB
     return colors
 

@@ -1,5 +1,6 @@
 """Meshes as STL and PLY files."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,9 @@ def read_mesh(path: Path) -> Mesh:
     if not path.exists():
         raise SctError(f"{path}: no such file")
     try:
-        surface: Any = pyvista.read(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what VTK says of a broken file; the error below says it in a line
+            surface: Any = pyvista.read(path)
         if path.suffix.lower() == ".stl":
             surface = surface.clean(tolerance=0.0)
         mesh = from_polydata(surface)

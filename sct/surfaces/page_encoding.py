@@ -19,10 +19,11 @@ COMPRESSION = 4  # of 9; the higher ones take several times as long for the same
 
 def nifti_base64(volume: Volume, step: float) -> str:
     """A volume as gzipped int16 NIfTI in base64, rounded to multiples of `step`."""
-    from nibabel.nifti1 import Nifti1Image
+    import nibabel
 
     data = np.clip(np.rint(np.asarray(volume.data, dtype=np.float64) / step), -32767, 32767) * step
-    image: Any = Nifti1Image(data, volume.affine)
+    image_class: Any = nibabel.Nifti1Image
+    image = image_class(data, volume.affine)
     image.header.set_data_dtype(np.int16)
     image.header.set_slope_inter(step, 0)
     image.set_sform(volume.affine, code="scanner")

@@ -14,7 +14,7 @@ from sct.surfaces.mesh import Mesh
 __all__ = ["UNLABELLED", "read_region_names", "regions_of_vertices"]
 
 UNLABELLED = "unlabelled"
-# A bone surface runs between voxels, and labels are often drawn a voxel too tight.
+# A bone surface runs between voxels, and labels are often drawn too tight; counted from the labelled voxel's corner.
 REACH_MM = 3.0
 
 
@@ -42,8 +42,9 @@ def regions_of_vertices(mesh: Mesh, labels: Volume, names: dict[int, str]) -> di
     if not len(voxels):
         raise SctError("--regions: the label map holds no label (all voxels are 0)")
     tree = cKDTree(voxels @ labels.affine[:3, :3].T + labels.affine[:3, 3])
+    reach_mm = REACH_MM + float(np.linalg.norm(labels.spacing_mm)) / 2
     # Beyond the reach the tree answers with an index past its points: that is the 0 appended here.
-    _, nearest = tree.query(mesh.points_mm, distance_upper_bound=REACH_MM, workers=-1)
+    _, nearest = tree.query(mesh.points_mm, distance_upper_bound=reach_mm, workers=-1)
     found = np.append(whole[tuple(voxels.T)], 0)[nearest]
     regions = {names.get(int(label), f"label-{label}"): found == label for label in np.unique(found) if label}
     if (found == 0).any():
