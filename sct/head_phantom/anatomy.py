@@ -1,43 +1,112 @@
 """The head as a whole: which structures there are, and in which order they are painted."""
 
-from sct.head_phantom import shapes
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sct.head_phantom.brain import paint_brain
 from sct.head_phantom.canvas import Canvas
+from sct.head_phantom.cranium import cavity_distance, paint_sutures, thickness_map
 from sct.head_phantom.head import Head
-from sct.head_phantom.shapes import capsule, ellipsoid, smooth_min
+from sct.head_phantom.jaws import mandible_distance, paint_mandible, paint_teeth
+from sct.head_phantom.midface import face_bone_distance, orbit_distance, paint_orbit_walls, paint_orbits
+from sct.head_phantom.neck import paint_airway, paint_spine, paint_vessels
+from sct.head_phantom.shapes import smooth_min
+from sct.head_phantom.sinuses import nasal_distance, paint_nose, paint_sinuses, sinus_distance
+from sct.head_phantom.skull_base import base_distance, paint_ear, paint_petrous
+from sct.head_phantom.soft_tissue import paint_ears, paint_soft_tissue, skin_distance
 from sct.head_phantom.tissue import Tissue
+from sct.head_phantom.variants import Variants, paint_fracture, paint_plate, paint_tumour
 
 __all__ = ["paint_head"]
 
+Array = NDArray[np.floating[Any]]
 
-def paint_head(canvas: Canvas, head: Head) -> None:
+
+@dataclass(frozen=True)
+class _Surfaces:
+    """Signed distances that several structures share; None where the block has no such part."""
+
+    cavity: Array
+    thickness: Array
+    skull: Array
+    base: Array | None
+    orbit: Array | None
+    face: Array | None
+    mandible: Array | None
+    skin: Array
+
+
+def paint_head(canvas: Canvas, head: Head, variants: Variants) -> None:
     """Fill the canvas with the tissues of a head, from the innermost to the outermost."""
-    x, ax, y, z = canvas.x, canvas.ax, canvas.y, canvas.z
-    cavity = ellipsoid(x, y, z, (0, -4, 50), (68, 85, 66))
-    cavity = smooth_min(cavity, ellipsoid(ax, y, z, (34, 15, 20), (27, 34, 26)), 10)
-    cavity = smooth_min(cavity, ellipsoid(x, y, z, (0, -42, 12), (52, 38, 34)), 10)
-    canvas.paint(Tissue.AIR, ellipsoid(ax, y, z, (29, 56, -12), (14, 16, 15)))
-    canvas.paint(Tissue.AIR, ellipsoid(ax, y, z, (6, 68, -8), (4, 24, 12)))
-    canvas.paint(Tissue.AIR, capsule(x, y, z, (0, 26, -5), (0, 15, -100), 8, 7))
-    canvas.paint(Tissue.VITREOUS, ellipsoid(ax, y, z, (31, 66, 16), (12, 12, 12)))
-    canvas.paint(Tissue.FAT, capsule(ax, y, z, (31, 66, 16), (16, 38, 15), 16, 5))
-    canvas.paint(Tissue.WHITE, cavity + 7)
-    canvas.paint(Tissue.GREY, cavity + 3)
-    canvas.paint(Tissue.CSF, cavity)
-    thickness = head.thickness_mm
-    canvas.paint(Tissue.CORTICAL, cavity - 0.25 * thickness)
-    canvas.paint(Tissue.TRABECULAR, cavity - 0.7 * thickness)
-    canvas.paint(Tissue.CORTICAL, cavity - thickness)
-    face = smooth_min(ellipsoid(x, y, z, (0, 58, -5), (56, 32, 40)), ellipsoid(x, y, z, (0, 45, -65), (46, 42, 40)), 10)
-    arch = shapes.arch_distance(ax, y, 84, 40, 60)
-    jaw = shapes.smooth_max(abs(arch) - 5, abs(z + 80) - 14, 3)
-    canvas.paint(Tissue.CORTICAL, shapes.smooth_max(jaw, -y + 10, 2))
-    upper = shapes.smooth_max(abs(arch + 2) - 5, abs(z + 36) - 14, 3)
-    canvas.paint(Tissue.CORTICAL, shapes.smooth_max(upper, -y + 30, 2))
-    canvas.paint(Tissue.CORTICAL, abs(ellipsoid(ax, y, z, (29, 56, -12), (16, 18, 17))) - 1.5)
-    canvas.paint(Tissue.CORTICAL, capsule(x, y, z, (0, -8, -25), (0, -5, -140), 10, 11))
-    neck = shapes.smooth_max(capsule(x, y, z, (0, -5, 0), (0, -8, -170), 58, 55), z - 10, 10)
-    skin = smooth_min(smooth_min(cavity - thickness - 6, face, 10), neck, 15)
-    canvas.paint(Tissue.MUSCLE, skin + 6)
-    canvas.paint(Tissue.FAT, skin + 1.8)
-    canvas.paint(Tissue.SKIN, skin)
+    if canvas.touches((-115, -130, -400), (115, 135, 150)):
+        surfaces = _surfaces(canvas, head)
+        paint_ears(canvas, head)
+        if float(surfaces.skin.min()) < 2 * canvas.width:
+            _paint_inside(canvas, head, variants, surfaces)
     canvas.paint_share(Tissue.OUTSIDE, canvas.rest.copy())
+
+
+def _surfaces(canvas: Canvas, head: Head) -> _Surfaces:
+    cavity = cavity_distance(canvas)
+    thickness = thickness_map(canvas, head)
+    skull = cavity - thickness
+    base = base_distance(canvas, head)
+    orbit = orbit_distance(canvas)
+    face = face_bone_distance(canvas, head, orbit)
+    mandible = mandible_distance(canvas, head)
+    covered = [(base, 4.0), (face, 4.5 * head.cheek_fat), (mandible, 6.0 * head.cheek_fat)]
+    skin = skin_distance(canvas, head, skull, covered)
+    return _Surfaces(cavity, thickness, skull, base, orbit, face, mandible, skin)
+
+
+def _paint_inside(canvas: Canvas, head: Head, variants: Variants, s: _Surfaces) -> None:
+    paint_plate(canvas, variants, s.skull)
+    paint_tumour(canvas, variants)
+    paint_ear(canvas, head)
+    nasal = nasal_distance(canvas) if canvas.touches((0, 40, -36), (18, 114, 26)) else None
+    spaces = sinus_distance(canvas, head)
+    if nasal is not None:
+        for name in ("maxillary", "ethmoid"):
+            if name in spaces:
+                spaces[name] = np.maximum(spaces[name], 1.2 - nasal)
+        paint_nose(canvas, head, nasal)
+    paint_sinuses(canvas, head, spaces, variants.filling)
+    paint_airway(canvas, head)
+    paint_teeth(canvas, head, variants.dental_fillings)
+    paint_orbits(canvas, head, s.orbit)
+    if float(s.cavity.min()) < 2 * canvas.width:
+        paint_brain(canvas, head, s.cavity)
+    paint_spine(canvas, head)
+    paint_fracture(canvas, variants, s.skull)
+    paint_mandible(canvas, head, s.mandible)
+    _paint_skull(canvas, head, variants, s, nasal)
+    paint_vessels(canvas)
+    paint_soft_tissue(canvas, head, s.skull, s.skin)
+
+
+def _paint_skull(canvas: Canvas, head: Head, variants: Variants, s: _Surfaces, nasal: Array | None) -> None:
+    """Thin walls, then calvaria and base with tables and diploe, then the bones of the face."""
+    # One outside for the braincase and its base, so that they grow into each other.
+    outer = s.skull
+    if s.base is not None:
+        outer = smooth_min(outer, s.base, 4)
+        paint_petrous(canvas)
+    paint_orbit_walls(canvas, s.orbit)
+    if nasal is not None:
+        canvas.paint(Tissue.CORTICAL, np.maximum(np.maximum(nasal - 1.1, canvas.y - 88), 28 - canvas.y))
+    if float(outer.min()) < 2 * canvas.width:
+        paint_sutures(canvas, head, s.cavity, s.thickness, variants.fused_suture)
+        table = np.float32(head.table) * (1 + 0.2 * canvas.noise["thickness"])
+        canvas.paint_layers(
+            [
+                (Tissue.CORTICAL, s.cavity - 0.75 * table),
+                (Tissue.TRABECULAR, outer + table),
+                (Tissue.CORTICAL, outer),
+            ]
+        )
+    if s.face is not None:
+        cortex = np.float32((1.0 + 0.5 * min(head.age / 14, 1)) / head.scale)
+        canvas.paint_layers([(Tissue.TRABECULAR, s.face + cortex), (Tissue.CORTICAL, s.face)])

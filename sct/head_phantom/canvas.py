@@ -1,6 +1,8 @@
 """A block of voxels on which structures are painted from the innermost to the outermost."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from sct.head_phantom.tissue import Tissue
 
 __all__ = ["Canvas"]
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 
 
 @dataclass
@@ -23,13 +25,18 @@ class Canvas:
     Attributes:
         x: Anatomical coordinates (mm of an average adult; x right, y front, z up; origin midway between the ears),
             shape (nx, ny, nz). Same for y, z.
-        width_mm: Edge of a voxel in these coordinates, over which edges are softened.
+        width: Edge of a voxel in these coordinates, over which edges are softened.
+        noise: Smooth random fields of unit variance, by name, on the same voxels.
+        ax: |x|: most of a head comes in pairs.
+        fractions: Share of each tissue, (tissues, nx, ny, nz).
+        rest: Share that is still free.
     """
 
     x: Array
     y: Array
     z: Array
-    width_mm: float
+    width: float
+    noise: dict[str, Array]
     ax: Array = field(init=False)
     fractions: Array = field(init=False)
     rest: Array = field(init=False)
@@ -38,21 +45,43 @@ class Canvas:
         self.ax = np.abs(self.x)
         self.fractions = np.zeros((len(Tissue), *self.x.shape), dtype=np.float32)
         self.rest = np.ones_like(self.x)
-        self._low = np.array([c.min() for c in (self.x, self.y, self.z)])
-        self._high = np.array([c.max() for c in (self.x, self.y, self.z)])
+        self._low = [float(c.min()) for c in (self.x, self.y, self.z)]
+        self._high = [float(c.max()) for c in (self.x, self.y, self.z)]
 
-    def touches(self, low: tuple[float, float, float], high: tuple[float, float, float], mirror: bool = False) -> bool:
-        """Whether the box reaches into this block; with `mirror`, the box or its mirror image at x = 0."""
-        margin = self.width_mm
+    def touches(self, low: tuple[float, float, float], high: tuple[float, float, float]) -> bool:
+        """Whether the box, or its mirror image at x = 0, reaches into this block."""
+        margin = self.width
         if any(self._low[i] > high[i] + margin or self._high[i] < low[i] - margin for i in (1, 2)):
             return False
-        if self._low[0] <= high[0] + margin and self._high[0] >= low[0] - margin:
-            return True
-        return mirror and bool(-self._high[0] <= high[0] + margin and -self._low[0] >= low[0] - margin)
+        one_side = self._low[0] <= high[0] + margin and self._high[0] >= low[0] - margin
+        return one_side or (-self._high[0] <= high[0] + margin and -self._low[0] >= low[0] - margin)
 
-    def paint(self, tissue: Tissue, distance_mm: Array) -> None:
+    def by_side(self, pair: tuple[float, float]) -> np.float32 | Array:
+        """The value of the right side where x > 0, of the left where x < 0."""
+        right, left = pair
+        if right == left or self._low[0] >= 0:
+            return np.float32(right)
+        return np.float32(left) if self._high[0] <= 0 else np.where(self.x > 0, np.float32(right), np.float32(left))
+
+    def paint(self, tissue: Tissue, distance: Array) -> None:
         """Fill what is still free inside a surface given by signed distances."""
-        self.paint_share(tissue, cover(distance_mm, self.width_mm))
+        self.paint_share(tissue, cover(distance, self.width))
+
+    def paint_layers(self, layers: Sequence[tuple[Tissue, Array]]) -> None:
+        """Fill nested surfaces, the innermost first; exact also where layers are thinner than a voxel."""
+        before: Array | float = 0.0
+        free = self.rest.copy()
+        for tissue, distance in layers:
+            share = np.maximum(cover(distance, self.width), before)
+            filled = free * (share - before)
+            self.fractions[tissue] += filled
+            self.rest -= filled
+            before = share
+
+    def paint_sheet(self, tissue: Tissue, distance: Array, thickness: float | Array) -> None:
+        """Fill a sheet of this thickness around the surface of zero distance."""
+        half = np.float32(0.5) * np.asarray(thickness, dtype=np.float32)
+        self.paint_share(tissue, cover(distance - half, self.width) - cover(distance + half, self.width))
 
     def paint_share(self, tissue: Tissue, share: Array) -> None:
         """Fill a share (0..1) of what is still free."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import correlate1d
 
 from sct.head_phantom.tissue import TissueValues
 
@@ -76,9 +77,27 @@ def tissue_signals(values: TissueValues, sequence: Sequence) -> NDArray[np.compl
 
 
 def add_rician_noise(
-    real: NDArray[np.float32], imaginary: NDArray[np.float32], sigma: float, rng: np.random.Generator
+    real: NDArray[np.float32],
+    imaginary: NDArray[np.float32],
+    sigma: float,
+    rng: np.random.Generator,
+    neighbours: float = 0.0,
 ) -> NDArray[np.float32]:
-    """Magnitude of a complex signal with Gaussian noise of this standard deviation in both channels."""
-    noisy_real = real + np.float32(sigma) * rng.standard_normal(real.shape, dtype=np.float32)
-    noisy_imaginary = imaginary + np.float32(sigma) * rng.standard_normal(real.shape, dtype=np.float32)
-    return np.asarray(np.hypot(noisy_real, noisy_imaginary))
+    """Magnitude of a complex signal with Gaussian noise of this standard deviation in both channels.
+
+    `neighbours` above zero correlates the noise of neighbouring voxels (weights n : 1 : n along each axis), as
+    reconstruction filters do; its standard deviation stays the same.
+    """
+    taps = np.array([neighbours, 1.0, neighbours], dtype=np.float32)
+    taps /= np.sqrt(np.sum(taps**2))
+    power = np.zeros(real.shape, dtype=np.float32)
+    for part in (real, imaginary):
+        noise = rng.standard_normal(part.shape, dtype=np.float32)
+        if neighbours > 0:
+            for axis in range(noise.ndim):
+                noise = correlate1d(noise, taps, axis, mode="wrap")
+        noise *= np.float32(sigma)
+        noise += part
+        noise *= noise
+        power += noise
+    return np.asarray(np.sqrt(power, out=power))

@@ -6,18 +6,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sct.core.volume import Volume
-from sct.head_phantom.anatomy import paint_head
-from sct.head_phantom.canvas import Canvas
-from sct.head_phantom.fields import LatticeField
-from sct.head_phantom.grid import Grid, blocks
-from sct.head_phantom.head import Head, draw_head
-from sct.head_phantom.mr_signal import add_rician_noise, draw_sequence, tissue_signals
+from sct.head_phantom.ct_scan import draw_ct_protocol, scan_ct
+from sct.head_phantom.displacement import Landmarks, draw_displacement, draw_landmarks
+from sct.head_phantom.grid import Grid
+from sct.head_phantom.head import draw_head
+from sct.head_phantom.mr_scan import draw_mr_protocol, scan_mr
+from sct.head_phantom.mr_signal import draw_sequence, tissue_signals
+from sct.head_phantom.placement import draw_placement
 from sct.head_phantom.presets import participant_columns, participant_id
 from sct.head_phantom.randomness import generator
+from sct.head_phantom.scene import Scene, draw_scene
 from sct.head_phantom.settings import PhantomSettings
-from sct.head_phantom.tissue import draw_tissue_values
+from sct.head_phantom.texture import texture
+from sct.head_phantom.tissue import Tissue, draw_tissue_values
+from sct.head_phantom.variants import draw_variants
 
-__all__ = ["PhantomParticipant", "make_participant"]
+__all__ = ["PhantomParticipant", "draw_anatomy", "make_participant"]
+
+Array = NDArray[np.float32]
+
+# Magnetic susceptibility relative to tissue, ppm (Schenck 1996): air +9.4, cortical bone +0.3 net, titanium +190.
+_SUSCEPTIBILITY_PPM = {
+    Tissue.OUTSIDE: 9.4,
+    Tissue.AIR: 9.4,
+    Tissue.CORTICAL: -1.5,
+    Tissue.DENSE: -1.5,
+    Tissue.ENAMEL: -2.0,
+    Tissue.METAL: 190.0,
+}
+# Pitch (mm) and weight of the textures: trabeculae and larger variation of bone; marrow, fascicles, inhomogeneity.
+_CT_TEXTURE = ((1.1, 0.7), (2.4, 0.8), (7.0, 0.6), (18.0, 0.5))
+_MR_TEXTURE = ((1.6, 0.6), (4.0, 0.8), (11.0, 0.8), (25.0, 0.5))
 
 
 @dataclass(frozen=True)
@@ -38,7 +57,17 @@ class PhantomParticipant:
     mr: Volume
     ct: Volume
     displacement: NDArray[np.float64] | None = None
-    landmarks: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] | None = None
+    landmarks: Landmarks | None = None
+
+
+def draw_anatomy(settings: PhantomSettings, index: int) -> Scene:
+    """Draw the anatomy of participant number `index`, the same at any spacing."""
+    columns = participant_columns(settings, index)
+    seed = settings.seed
+    head = draw_head(seed, index, float(columns["age"]), columns["sex"])
+    variants = draw_variants(seed, index, head, columns["indication"])
+    placement = draw_placement(seed, index, head, variants.shape_change)
+    return draw_scene(seed, index, head, variants, placement)
 
 
 def make_participant(settings: PhantomSettings, index: int) -> PhantomParticipant:
@@ -47,34 +76,58 @@ def make_participant(settings: PhantomSettings, index: int) -> PhantomParticipan
     Same settings and index give the same voxels; another spacing shows the same anatomy.
     """
     columns = participant_columns(settings, index)
-    seed, age = settings.seed, float(columns["age"])
-    head = draw_head(seed, index, age, columns["sex"])
-    values = draw_tissue_values(generator(seed, index, "tissue ct"), generator(seed, index, "tissue mr"), age)
-    sequence = draw_sequence(generator(seed, index, "sequence"), columns["technique"], float(columns["field_strength"]))
+    seed, technique = settings.seed, columns["technique"]
+    scene = draw_anatomy(settings, index)
+    head, centre = scene.head, scene.placement.centre_mm
+    grid = _ct_grid(scene, settings.spacing_mm, generator(seed, index, "ct coverage"))
+    values = draw_tissue_values(generator(seed, index, "tissue ct"), generator(seed, index, "tissue mr"), head.age)
+    sequence = draw_sequence(generator(seed, index, "sequence"), technique, float(columns["field_strength"]))
     signals = tissue_signals(values, sequence)
-    table = np.stack([values.hu, signals.real, signals.imag]).astype(np.float32)
-    low, high = head.scale * np.array([-88.0, -110.0, -130.0]), head.scale * np.array([88.0, 125.0, 132.0])
-    grid = Grid.covering(low, high, settings.spacing_mm)
-    hu, real, imaginary = _paint(grid, head, table)
-    rng = generator(seed, index, "ct noise")
-    hu += 30 * rng.standard_normal(hu.shape, dtype=np.float32)
-    ct = np.clip(np.rint(hu), -1000, 3071).astype(np.int16)
-    rng = generator(seed, index, "mr noise")
-    bias = LatticeField.noise(rng, tuple(low), tuple(high), 90.0).on_axes(*(grid.axis_mm(i) for i in range(3)))
-    bias = np.exp(0.2 * bias)
-    brightest = float(np.abs(signals).max())
-    mr = add_rician_noise(real * bias, imaginary * bias, 0.025 * brightest, rng)
-    mr = np.clip(np.rint(mr * (1500 / brightest)), 0, 65535).astype(np.uint16)
-    return PhantomParticipant(participant_id(index), columns, Volume(mr, grid.affine), Volume(ct, grid.affine))
+    signals /= np.abs(signals).max()
+    susceptibility = np.array([_SUSCEPTIBILITY_PPM.get(tissue, 0.0) for tissue in Tissue])
+    metal = np.array([float(tissue == Tissue.METAL) for tissue in Tissue])
+    table = np.stack(
+        [values.hu, values.hu_texture, signals.real, signals.imag, values.mr_texture, susceptibility, metal]
+    ).astype(np.float32)
+    hu, hu_texture, real, imaginary, mr_texture, susceptibility_ppm, metal_share = scene.paint(grid, table)
+
+    hu_texture *= texture(grid, generator(seed, index, "ct texture"), _CT_TEXTURE)
+    hu += hu_texture
+    ct_protocol = draw_ct_protocol(generator(seed, index, "ct protocol"), columns["ct_vendor"])
+    ct = Volume(scan_ct(hu, metal_share, grid, ct_protocol, generator(seed, index, "ct noise")), grid.affine)
+
+    mr_texture *= texture(grid, generator(seed, index, "mr texture"), _MR_TEXTURE)
+    mr_texture += 1
+    np.maximum(mr_texture, 0.1, out=mr_texture)
+    real *= mr_texture
+    imaginary *= mr_texture
+    mr_protocol = draw_mr_protocol(
+        generator(seed, index, "mr protocol"), columns["mr_vendor"], technique, settings.spacing_mm, head.scale
+    )
+    displacement = landmarks = None
+    if settings.displaced:
+        displacement = draw_displacement(generator(seed, index, "displacement"), centre)
+        landmarks = draw_landmarks(generator(seed, index, "landmarks"), scene.placement, displacement)
+    mr = scan_mr(
+        (real, imaginary),
+        susceptibility_ppm,
+        grid,
+        centre,
+        sequence,
+        mr_protocol,
+        generator(seed, index, "mr noise"),
+        displacement,
+    )
+    return PhantomParticipant(participant_id(index), columns, mr, ct, displacement, landmarks)
 
 
-def _paint(grid: Grid, head: Head, table: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mix the columns of `table` (channels, tissues) by the shares of the tissues: (channels, X, Y, Z)."""
-    result = np.empty((len(table), *grid.shape), dtype=np.float32)
-    axes = [(grid.axis_mm(i) / head.scale).astype(np.float32) for i in range(3)]
-    for i, j, k in blocks(grid.shape):
-        x, y, z = (np.ascontiguousarray(c) for c in np.meshgrid(axes[0][i], axes[1][j], axes[2][k], indexing="ij"))
-        canvas = Canvas(x, y, z, grid.spacing_mm / head.scale)
-        paint_head(canvas, head)
-        result[:, i, j, k] = np.tensordot(table, canvas.fractions, axes=1)
-    return result
+def _ct_grid(scene: Scene, spacing_mm: float, rng: np.random.Generator) -> Grid:
+    """The CT's field of view: the whole head and, as the case may be, more or less of the neck."""
+    head = scene.head
+    face = head.face_height
+    bottom = -25 - face * float(rng.choice([70, 90, 115, 140], p=(0.15, 0.3, 0.35, 0.2)))
+    sides, back, front, top = 100 * head.stretch[0], 122 * head.stretch[1], 130 * head.stretch[1], 134 * head.stretch[2]
+    # The pose moves the corners: take the bounds of the turned box, a little less at the corners.
+    low = scene.placement.centre_mm + head.scale * np.array([-sides, -back - 12, bottom])
+    high = scene.placement.centre_mm + head.scale * np.array([sides, front, top])
+    return Grid.covering(low, high, spacing_mm)

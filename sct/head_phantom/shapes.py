@@ -5,6 +5,7 @@ first-order approximations, exact at the surface.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ __all__ = [
     "tube",
 ]
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 Point = Sequence[float]
 
 
