@@ -198,8 +198,13 @@ def _hydra() -> Iterator[Any]:
     from sct._door import config_folder, register_resolvers
 
     register_resolvers()
-    with initialize_config_dir(config_dir=str(config_folder()), version_base="1.3"):
-        yield GlobalHydra.instance().config_loader()
+    surrounding = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(config_dir=str(config_folder()), version_base="1.3"):
+            yield GlobalHydra.instance().config_loader()
+    finally:
+        GlobalHydra.instance().hydra = surrounding
 
 
 def _axes(words: Sequence[str], loader: Any) -> dict[str, tuple[str, ...]]:
@@ -265,7 +270,7 @@ def _keys(words: Sequence[str]) -> list[str]:
 
 def _joined(values: Sequence[str]) -> str:
     """Values as a sweep; a run of whole numbers as a range."""
-    if len(values) > 3 and all(value.isdigit() for value in values):
+    if len(values) > 4 and all(value.isdigit() for value in values):
         numbers = [int(value) for value in values]
         if numbers == list(range(numbers[0], numbers[0] + len(numbers))):
             return f"range({numbers[0]},{numbers[-1] + 1})"

@@ -37,6 +37,9 @@ def read_study(
     Raises:
         SctError: Cells are missing; settings differ under one name; a file is damaged; a participant is in two folds.
     """
+    for key, value, known in (("scope", scope, SCOPES), ("average", average, AVERAGES)):
+        if value not in known:
+            raise SctError(f"summary.{key}={value}: one of {', '.join(known)}")
     missing = [cell for cell in cells if state_of(cell.folder(runs)) is not CellState.DONE]
     if len(missing) == len(cells):
         raise SctError(
@@ -53,18 +56,17 @@ def read_study(
         if cell not in absent:
             groups.setdefault((cell.experiment, cell.model, cell.loss), {}).setdefault(cell.seed, []).append(cell)
     check = SettingsCheck()
-    progress = _progress(len(cells) - len(missing))
     rows: list[Row] = []
     versions: set[str] = set()
-    for (experiment, model, loss), seeds in groups.items():
-        results = []
-        for seed, members in sorted(seeds.items()):
-            table = _pooled_table(members, runs, check, progress)
-            folds = tuple(sorted(cell.fold for cell in members))
-            versions |= {_text_of(cell.folder(runs) / "versions.json") for cell in members}
-            results.append(_seed_result(seed, folds, table, window_of(check.config or {}), scope, average))
-        rows.append(Row(experiment, model, loss, tuple(results)))
-    progress.close()
+    with _progress(len(cells) - len(missing)) as progress:
+        for (experiment, model, loss), seeds in groups.items():
+            results = []
+            for seed, members in sorted(seeds.items()):
+                table = _pooled_table(members, runs, check, progress)
+                folds = tuple(sorted(cell.fold for cell in members))
+                results.append(_seed_result(seed, folds, table, window_of(check.config or {}), scope, average))
+                versions |= {_text_of(cell.folder(runs) / "versions.json") for cell in members}
+            rows.append(Row(experiment, model, loss, tuple(results)))
     _same_slices(rows, int((check.config or {})["data"]["n_folds"]))
     rows.sort(key=lambda row: (row.experiment, *order_in_print(row.model, row.loss)))
     return Study(
