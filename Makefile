@@ -27,6 +27,9 @@ test: $(STAMP) ## the tests, under ten minutes on two cores
 test-slow: $(STAMP) ## the tests marked slow
 	$(BIN)/python -m pytest -m slow
 
+test-slurm: $(STAMP) ## a sweep on a one-node SLURM that it installs and brings up itself (Debian, root)
+	$(BIN)/python -m pytest -m slurm tests/slurm
+
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

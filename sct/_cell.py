@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sct._loggers import make_loggers
+from sct._sweep import is_baseline
 from sct.core.errors import SctError
 from sct.core.files import read_json, write_json, write_text
 from sct.core.gray import Window
@@ -59,6 +60,8 @@ class CellRunner:
         config = OmegaConf.to_container(cfg, resolve=True)
         assert isinstance(config, dict)
         config = {str(key): value for key, value in config.items()} | {"seed": cell.seed, "fold": cell.fold}
+        if is_baseline(cfg):  # made once, whatever the sweep says of what it does not use
+            config |= {"loss": {"name": "none"}, "optim": None, "augment": None}
         split = self._split(cfg, cell)
         with claim(folder) as ours:
             if not ours:
@@ -122,13 +125,13 @@ class CellRunner:
         from sct.study.examples import write_examples
         from sct.training.fitting import FitRecord, TrainerSettings, fit, test
 
+        task, datamodule = self._build(cfg, config, cell, split)  # before anything is written: it finds mistakes
         counts = f"{len(split.train)} participants to learn from, {len(split.test)} to test"
         print(f"{cell.label}: {counts}", file=sys.stderr)
         write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
         write_json(folder / "split.json", split.to_json() | {"store_fingerprint": self._fingerprint(split)})
         write_json(folder / "versions.json", versions())
         settings = TrainerSettings(**config["trainer"])
-        task, datamodule = self._build(cfg, config, cell, split)
         if isinstance(task.network, Baseline):
             task.network.fit(datamodule.plain_batches("train"))
             record = FitRecord(epochs=0, best_epoch=None, stopped_early=False, train_slices_per_s=None)
@@ -148,7 +151,6 @@ class CellRunner:
         self, cfg: "DictConfig", config: dict[str, Any], cell: Cell, split: "Split"
     ) -> "tuple[SynthesisTask, SliceDataModule]":
         """The task and its data; the seed is set before the network draws its weights."""
-        from hydra.utils import instantiate
         from pytorch_lightning import seed_everything
 
         from sct.core.pixel_sums import SumsLayout
@@ -157,13 +159,16 @@ class CellRunner:
         from sct.training.task import SynthesisTask
 
         seed_everything(cell.seed, verbose=False)
-        window = self.window
+        try:
+            layout = SumsLayout(tuple(str(t) for t in cfg.metrics.thresholds), self.window)
+        except ValueError as error:
+            raise SctError(f"metrics.thresholds: {error}") from error
         if cfg.metrics.rows not in ("plane", "slice"):
             raise SctError(f"metrics.rows={cfg.metrics.rows}: must be plane or slice")
         task = SynthesisTask(
-            network=instantiate(cfg.model.network),
-            loss=instantiate(cfg.loss.function),
-            optimizer=instantiate(cfg.optim),
+            network=_made(cfg, "model.network"),
+            loss=_made(cfg, "loss.function"),
+            optimizer=_made(cfg, "optim"),
             seed=cell.seed,
             hyper_parameters={
                 "model": config["model"]["network"],
@@ -173,7 +178,7 @@ class CellRunner:
                 "cell": asdict(cell),
                 "sct_version": versions()["sct"],
             },
-            layout=SumsLayout(tuple(str(t) for t in cfg.metrics.thresholds), window),
+            layout=layout,
             sums_by_slice=cfg.metrics.rows == "slice",
         )
         datamodule = SliceDataModule(
@@ -181,7 +186,7 @@ class CellRunner:
             split,
             seed=cell.seed,
             batch_size=cfg.data.batch_size,
-            augment=instantiate(cfg.augment),
+            augment=_made(cfg, "augment"),
             resident=cfg.data.resident,
         )
         return task, datamodule
@@ -190,6 +195,25 @@ class CellRunner:
     def window(self) -> Window:
         """The CT window of the store's gray scale."""
         return Window(**self._store.settings["window"])
+
+
+def _made(cfg: "DictConfig", key: str) -> Any:
+    """The object that a node of the configuration describes by its `_target_`.
+
+    Raises:
+        SctError: There is no such class, or it does not take these arguments.
+    """
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+    from omegaconf import OmegaConf
+
+    try:
+        return instantiate(OmegaConf.select(cfg, key))
+    except InstantiationException as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, SctError):
+            raise cause from error
+        raise SctError(f"{key}: {' '.join(str(cause).split())}") from error
 
 
 def predict_examples(

@@ -113,6 +113,9 @@ def _one_line(error: BaseException) -> str:
         options = sorted(path.stem for path in (config_folder() / group).glob("*.yaml"))
         nearest = difflib.get_close_matches(name, options, n=3) or options
         return f"{group}={name}: no such choice; did you mean {' or '.join(nearest)}? (there are {', '.join(options)})"
+    override = getattr(error, "override", None)
+    if override:
+        return f"{override}: not an override that Hydra can read ({text.splitlines()[0]}); quote lists and blanks"
     key = re.search(r"Could not override '([^']+)'", text)
     if key:
         name = key.group(1)

@@ -91,11 +91,11 @@ def test_an_interrupted_run_goes_on_and_ends_in_the_same_weights(tiny: Doors, mo
 
 
 def test_a_sweep_makes_a_cell_per_combination_and_a_baseline_once(tiny: Doors) -> None:
-    answer = tiny("run", *_words(), "-m", "model=log_inversion", "loss=mae,mse", "seed=0,1", "fold=0")
+    answer = tiny("run", "-m", *_words(), "model=log_inversion", "loss=mae,mse", "seed=0,1", "fold=0")
     assert answer.code == 0, answer.err
     done = sorted((tiny.folder / "runs").rglob("fold-0/metrics.json"))
     assert done == [tiny.cell("none", model="log_inversion") / "metrics.json"]
-    answer = tiny.run("-m", "loss=mae,mse", "fold=0", "trainer.max_epochs=1")
+    answer = tiny("run", "-m", *_words(), "model.widths=[4,8]", "loss=mae,mse", "fold=0", "trainer.max_epochs=1")
     assert answer.code == 0, answer.err
     assert (tiny.cell("mae") / "metrics.json").exists()
     assert (tiny.cell("mse") / "metrics.json").exists()
@@ -146,7 +146,7 @@ def test_examples_are_the_test_slices_in_three_planes(tiny: Doors) -> None:
     ("words", "told"),
     [
         (["model=light_unt"], "did you mean light_unet"),
-        (["loss=mea"], "did you mean mae"),
+        (["loss=mea"], "did you mean mse or mae"),
         (["cohort=phantm"], "did you mean phantom"),
         (["optim.lrr=1"], "optim.lrr: no such key"),
         (["loss=[mae"], "loss=[mae"),

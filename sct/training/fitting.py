@@ -1,6 +1,7 @@
 """Train and test one task in one folder."""
 
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -95,9 +96,13 @@ def fit(
     if choose_compile(settings.compile, settings.device(), batches * settings.max_epochs):
         task.network.compile()
     last = folder / "last.ckpt"
-    trainer.fit(task, datamodule, ckpt_path=str(last) if last.exists() else None)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+    try:
+        trainer.fit(task, datamodule, ckpt_path=str(last) if last.exists() else None)
+    except SystemExit as stop:
+        if isinstance(stop.__context__, KeyboardInterrupt):  # which Lightning turns into an exit, deaf to a second one
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise KeyboardInterrupt from stop
+        raise
     task.load_state_dict(read_checkpoint(best_and_last.best_path)["state_dict"])
     speeds = [row["train_slices_per_s"] for row in table.rows[1:] or table.rows]
     return FitRecord(
