@@ -123,4 +123,4 @@ def _position(name: str) -> tuple[int, bool, str]:
 
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:120]}" if lines else type(error).__name__
+    return f"{type(error).__name__}: {lines[0][:160].rstrip(' .')}" if lines else type(error).__name__
