@@ -21,10 +21,9 @@ def nifti_base64(volume: Volume, step: float) -> str:
     """A volume as gzipped int16 NIfTI in base64, rounded to multiples of `step`."""
     import nibabel
 
-    data = np.clip(np.rint(np.asarray(volume.data, dtype=np.float64) / step), -32767, 32767) * step
+    data = np.clip(np.rint(np.asarray(volume.data, dtype=np.float64) / step), -32767, 32767).astype(np.int16)
     image_class: Any = nibabel.Nifti1Image
     image = image_class(data, volume.affine)
-    image.header.set_data_dtype(np.int16)
     image.header.set_slope_inter(step, 0)
     image.set_sform(volume.affine, code="scanner")
     # The page is read by one program only, which takes the sform; a sheared affine has no qform.

@@ -21,7 +21,6 @@ __all__ = ["MAX_PAGE_MB", "ViewerLayer", "write_viewer"]
 
 MAX_PAGE_MB = 25.0  # opens at once in a browser and goes by mail
 MAX_TRIANGLES = 200_000
-OUTLINE_MM = 0.75  # half the thickness of the mesh's outline in the planes
 TEMPLATE = Path(__file__).with_name("viewer.html")
 # The package carries NiiVue's stand-alone module, percent-encoded, as the code of the pages that it saves itself.
 ENCODED_MODULE = re.compile(r'="((?:[A-Za-z0-9_.!~*\'()\-]|%[0-9A-Fa-f]{2}){100000,})"')
@@ -133,7 +132,7 @@ def _mesh_entry(mesh: Mesh | None) -> dict[str, Any] | None:
     size = f"{len(shown.faces):,} triangles"
     if len(shown.faces) < len(mesh.faces):
         size += f" of {len(mesh.faces):,}"
-    return {"name": "Surface", "mz3": mz3_base64(shown), "size": size, "outline_mm": OUTLINE_MM}
+    return {"name": "Surface", "mz3": mz3_base64(shown), "size": size}
 
 
 def _niivue() -> tuple[str, str]:
