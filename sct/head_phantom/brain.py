@@ -42,9 +42,8 @@ def paint_brain(canvas: Canvas, head: Head, cavity: Array) -> None:
         canvas.paint(Tissue.WHITE, np.maximum(body + 2.5, 1.2 - (1 - folia) * np.float32(3.0)))
         canvas.paint(Tissue.GREY, body)
     fore = smooth_max(surface, -tentorium + 1.0, 2)
-    fissure = np.minimum(
-        1.2 + np.float32(head.sulcus) - ax, z - 52 - 0.2 * y + np.where(np.abs(y) > 45, np.float32(30), np.float32(0))
-    )
+    floor = 52 + 0.2 * y - np.where(np.abs(y) > 45, np.float32(30), np.float32(0))
+    fissure = np.minimum(1.2 + np.float32(head.sulcus) - ax, z - floor)
     fore = smooth_max(fore, fissure, 1.5) if canvas.touches((0, -100, 10), (8, 90, 120)) else fore
     cisterns = ellipsoid(x, y, z, (0, 14, 24), (16, 14, 9))
     fore = np.maximum(fore, -cisterns)
@@ -55,8 +54,11 @@ def paint_brain(canvas: Canvas, head: Head, cavity: Array) -> None:
     sulci = np.minimum(np.sqrt(sulci * sulci + bottom * bottom), np.maximum(sylvian, 0))
     opening = np.float32(head.sulcus) + np.maximum(0, 0.10 * (fore + 6))
     pial = np.maximum(fore, opening - sulci)
+    if canvas.touches((0, -50, 30), (10, 48, 66)):
+        callosum = tube(ax, y, z, [(0, 36, 36), (0, 35, 48), (0, 12, 60), (0, -24, 59), (0, -40, 48)], [3.2] * 5)
+        canvas.paint(Tissue.WHITE, callosum)
     _paint_nuclei(canvas)
-    cortex = np.float32(2.9)
+    cortex = 2.4 + 0.25 * canvas.noise["thickness"]
     canvas.paint_layers(
         [
             (Tissue.WHITE, np.maximum(pial + cortex, fore + cortex)),

@@ -28,7 +28,7 @@ class Canvas:
         width: Edge of a voxel in these coordinates, over which edges are softened.
         noise: Smooth random fields of unit variance, by name, on the same voxels.
         ax: |x|: most of a head comes in pairs.
-        fractions: Share of each tissue, (tissues, nx, ny, nz).
+        fractions: Share of each tissue that is there, (nx, ny, nz).
         rest: Share that is still free.
     """
 
@@ -38,12 +38,12 @@ class Canvas:
     width: float
     noise: dict[str, Array]
     ax: Array = field(init=False)
-    fractions: Array = field(init=False)
+    fractions: dict[Tissue, Array] = field(init=False)
     rest: Array = field(init=False)
 
     def __post_init__(self) -> None:
         self.ax = np.abs(self.x)
-        self.fractions = np.zeros((len(Tissue), *self.x.shape), dtype=np.float32)
+        self.fractions = {}
         self.rest = np.ones_like(self.x)
         self._low = [float(c.min()) for c in (self.x, self.y, self.z)]
         self._high = [float(c.max()) for c in (self.x, self.y, self.z)]
@@ -73,9 +73,7 @@ class Canvas:
         free = self.rest.copy()
         for tissue, distance in layers:
             share = np.maximum(cover(distance, self.width), before)
-            filled = free * (share - before)
-            self.fractions[tissue] += filled
-            self.rest -= filled
+            self._fill(tissue, free * (share - before))
             before = share
 
     def paint_sheet(self, tissue: Tissue, distance: Array, thickness: float | Array) -> None:
@@ -85,6 +83,20 @@ class Canvas:
 
     def paint_share(self, tissue: Tissue, share: Array) -> None:
         """Fill a share (0..1) of what is still free."""
-        filled = self.rest * share
-        self.fractions[tissue] += filled
+        self._fill(tissue, self.rest * share)
+
+    def mix(self, table: Array) -> Array:
+        """Columns of `table` (channels, tissues) mixed by the shares of the tissues: (channels, nx, ny, nz)."""
+        result = np.zeros((len(table), *self.x.shape), dtype=np.float32)
+        for tissue, share in self.fractions.items():
+            for channel, value in enumerate(table[:, tissue]):
+                if value:
+                    result[channel] += np.float32(value) * share
+        return result
+
+    def _fill(self, tissue: Tissue, filled: Array) -> None:
+        if tissue in self.fractions:
+            self.fractions[tissue] += filled
+        else:
+            self.fractions[tissue] = filled
         self.rest -= filled

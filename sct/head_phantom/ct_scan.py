@@ -48,7 +48,7 @@ def draw_ct_protocol(rng: np.random.Generator, vendor: str) -> CtProtocol:
         blur_mm=float(rng.uniform(0.35, 0.6)),
         slice_blur_mm=float(rng.uniform(0.3, 0.6)),
         sharpening=float(sharp * rng.uniform(0.5, 1.4)),
-        noise_hu=float(np.exp(rng.uniform(np.log(8), np.log(60)))),
+        noise_hu=float(np.exp(rng.uniform(np.log(8), np.log(45)))),
         cupping_hu=float(rng.uniform(0, 18)),
         rest_gap_mm=float(rng.uniform(3, 12)),
         rest_radius_mm=float(rng.uniform(85, 140)),

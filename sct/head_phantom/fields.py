@@ -48,16 +48,20 @@ class LatticeField:
 
         The B-spline is separable, so a grid costs three small matrix products.
         """
-        result = self.values
+        parts, spans = [], []
         for axis, places in enumerate((x, y, z)):
             nodes, weights = _weights(places, self.origin_mm[axis], self.pitch_mm)
-            size = result.shape[axis]
+            size = self.values.shape[axis]
             if not self.periodic:
                 weights[:, (nodes < 0) | (nodes >= size)] = 0.0
                 nodes = np.clip(nodes, 0, size - 1)
-            part = np.take(result, nodes % size, axis=axis)
-            result = np.moveaxis(np.tensordot(weights, part, axes=(1, axis)), 0, axis)
-        return np.ascontiguousarray(result, dtype=np.float32)
+            parts.append(weights)
+            spans.append(nodes % size)
+        near = self.values[np.ix_(*spans)]
+        # In this order no product needs its operands moved in memory.
+        first = (parts[0] @ near.reshape(len(spans[0]), -1)).reshape(len(x), len(spans[1]), len(spans[2]))
+        second = np.matmul(parts[1], first)
+        return np.asarray((second.reshape(-1, len(spans[2])) @ parts[2].T).reshape(len(x), len(y), len(z)))
 
 
 # Root mean square over a cell of the B-spline weights' norm: sqrt(151/315) in one dimension.

@@ -56,7 +56,7 @@ def draw_mr_protocol(
     size = float(rng.choice([0.7, 0.8, 0.9, 1.0], p=(0.1, 0.25, 0.3, 0.35)))
     ringing = rng.uniform(0.95, 1.25) if technique == "GRE" else rng.uniform(1.05, 1.5)  # radial: no sharp cut
     return MrProtocol(
-        spacing_mm=max(size, wide / 290) * spacing_mm,
+        spacing_mm=max(size, wide / 265) * spacing_mm,
         fov_mm=(wide * float(rng.uniform(0.75, 0.9)), wide, tall),
         offset_mm=(float(rng.normal(0, 2)), float(rng.normal(0, 5)), float(rng.normal(-4, 8))),
         resolution=float(ringing),

@@ -91,13 +91,11 @@ def make_participant(settings: PhantomSettings, index: int) -> PhantomParticipan
     ).astype(np.float32)
     hu, hu_texture, real, imaginary, mr_texture, susceptibility_ppm, metal_share = scene.paint(grid, table)
 
-    hu_texture *= texture(grid, generator(seed, index, "ct texture"), _CT_TEXTURE)
-    hu += hu_texture
+    hu += texture(hu_texture, grid, generator(seed, index, "ct texture"), _CT_TEXTURE)
     ct_protocol = draw_ct_protocol(generator(seed, index, "ct protocol"), columns["ct_vendor"])
     ct = Volume(scan_ct(hu, metal_share, grid, ct_protocol, generator(seed, index, "ct noise")), grid.affine)
 
-    mr_texture *= texture(grid, generator(seed, index, "mr texture"), _MR_TEXTURE)
-    mr_texture += 1
+    mr_texture = 1 + texture(mr_texture, grid, generator(seed, index, "mr texture"), _MR_TEXTURE)
     np.maximum(mr_texture, 0.1, out=mr_texture)
     real *= mr_texture
     imaginary *= mr_texture

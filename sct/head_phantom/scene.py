@@ -55,7 +55,7 @@ class Scene:
             noise = _BlockNoise(self, place)
             canvas = Canvas(*self.placement.on_axes(*place), grid.spacing_mm / self.head.scale, noise)
             paint_head(canvas, self.head, self.variants)
-            result[:, i, j, k] = np.tensordot(table, canvas.fractions, axes=1)
+            result[:, i, j, k] = canvas.mix(table)
         return result
 
 

@@ -34,10 +34,10 @@ def skin_distance(canvas: Canvas, head: Head, skull: Array, bones: Sequence[tupl
         d = smooth_min(d, ellipsoid(ax, y, z, (36, 52, -34), (27 * fat, 35, 36)), 14)
         d = smooth_min(d, ellipsoid(x, y, z, (0, 60, -40), (38, 43, 38)), 10)  # muzzle
         d = smooth_min(d, ellipsoid(x, y, z, (0, 72, -88), (24, 20, 18)), 10)  # chin
-        arch = tube(ax, y, z, [(50, 64, -3), (64, 42, -3), (66, 15, 0)], [11, 9, 10])
-        d = smooth_min(d, arch, 10)
-        jaw = tube(ax, y, z, [(55, 10, -5), (52, 22, -58), (42, 48, -78), (12, 76, -86)], [16, 13 * fat, 12, 14])
-        d = smooth_min(d, jaw, 14)
+        arch = tube(ax, y, z, [(50, 64, -3), (64, 42, -3), (66, 15, 0)], [11, 8, 10])
+        d = smooth_min(d, arch, 20)
+        jaw = tube(ax, y, z, [(53, 10, -5), (48, 22, -58), (40, 48, -78), (12, 76, -86)], [16, 13 * fat, 12, 14])
+        d = smooth_min(d, jaw, 20)
         brow = tube(ax, y, z, [(6, 88, 28), (26, 85, 32), (48, 72, 27)], [6, 6, 7])
         d = smooth_min(d, brow, 6)
         d = smooth_min(d, ellipsoid(ax, y, z, (33, 66, 17), (22, 17, 17)), 6)  # lids
@@ -54,12 +54,12 @@ def skin_distance(canvas: Canvas, head: Head, skull: Array, bones: Sequence[tupl
         d = smooth_min(d, ellipsoid(x, y, z, (0, 80, -12), (23, 19, 30)), 10)  # base of the nose
     if canvas.touches((0, -110, -260), (90, 90, 10)):
         wide = np.float32(1 / head.neck_width)
-        neck = capsule(x * wide, (y + 12) * wide * np.float32(0.92), z, (0, 0, -10), (0, 0, -260), 50, 56)
+        neck = capsule(x * wide, (y + 12) * wide * np.float32(0.92), z, (0, 0, -10), (0, 0, -260), 49, 53)
         neck = smooth_max(neck, z + 4, 20)
         d = smooth_min(d, neck, 18)
     for bone, covering in bones:
         if bone is not None:
-            d = smooth_min(d, bone - np.float32(covering), 6)
+            d = smooth_min(d, bone - np.float32(covering), 12)
     return d
 
 
