@@ -1,6 +1,7 @@
 """A predicted volume against its CT, and what the CT-derived mask of training is worth."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ def score_synthesis(
             "same patient, same frame of reference, registered?"
         )
     ct_mask = mask_from_ct(ct_hu, seen & isotropic.field_of_view, head, isotropic, options)
-    ct_predictions = predict_planes(isotropic, ct_mask, ensemble, options)
+    ct_predictions = predict_planes(isotropic, ct_mask, ensemble, replace(options, progress=False))
     native = reference.to_ras()
     field_of_view = to_grid(isotropic.field_of_view.astype(np.float32), isotropic, native, 0.0) >= 0.5
     native_hu = np.asarray(native.data, np.float32)

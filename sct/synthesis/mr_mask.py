@@ -39,9 +39,10 @@ class HeadMask:
 def head_region(mr: NDArray[np.floating], spacing_mm: Sequence[float]) -> NDArray[np.bool_]:
     """The head in an MR volume of any bone technique (ZTE, UTE, GRE), holes filled.
 
-    Otsu's threshold twice: first between air and tissue; then with the image clipped at the tissue's median, so that
-    bright fat or vessels, or the shading of a surface coil, do not pull it into the tissue. Then opening, connected
-    parts, and filling: what a slice of any plane encloses belongs to the head, so that dark bone and airways do.
+    Otsu's threshold of the square root, twice: first between air and tissue; then with the image clipped at the
+    tissue's median. Root and clipping keep bright fat or vessels, or the shading of a surface coil, from pulling the
+    threshold into the tissue. Then opening, connected parts, and filling: what a slice of any plane encloses belongs to
+    the head, so that dark bone and airways do.
 
     Args:
         mr: Array (X, Y, Z), arbitrary units; larger is brighter.
@@ -53,6 +54,7 @@ def head_region(mr: NDArray[np.floating], spacing_mm: Sequence[float]) -> NDArra
     from scipy import ndimage
 
     smooth = ndimage.gaussian_filter(np.asarray(mr, np.float32), [_SMOOTHING_MM / mm for mm in spacing_mm])
+    smooth = np.sqrt(smooth - smooth.min())
     sample = smooth[::2, ::2, ::2]
     first, _ = otsu(sample)
     tissue = sample[sample > first]

@@ -50,7 +50,7 @@ def head_mr(shape, affine, seed=0):
 def head_ct(shape, affine):
     """The same head in HU."""
     r = radius(shape, affine)
-    return Volume(np.select([r < 0.75, r < 0.9, r < 1.0], [40.0, 900.0, 20.0], -1000.0).astype(np.float32), affine)
+    return Volume(np.select([r < 0.75, r < 0.9, r < 1.0], [40.0, 1200.0, 20.0], -1000.0).astype(np.float32), affine)
 
 
 class Square(torch.nn.Module):
