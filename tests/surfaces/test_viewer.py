@@ -122,7 +122,13 @@ def test_a_browser_shows_volume_and_mesh_without_network(tmp_path: Path) -> None
     assert seen.state("state") == "ready", seen.messages
     assert (seen.state("volumes"), seen.state("meshes")) == ("2", "1")
     assert not [line for line in seen.messages if "Content Security" in line or "Failed to load" in line]
-    assert "Uncertainty" in seen.dom
+    footer = re.search(r'<span id="location">(.*?)</span>', seen.dom)
+    assert footer
+    # In the middle: the first layer is air (clipped at -1000 HU), the second 6 mm deep at 200 HU a mm.
+    place, mr_hu, uncertainty = re.split(r" {4}", footer.group(1))
+    assert re.match(r"R -?0\.\d  A -?0\.\d  S -?0\.\d mm", place)
+    assert float(mr_hu.removeprefix("MR ")) == pytest.approx(-1000, abs=4)
+    assert float(uncertainty.removeprefix("Uncertainty ")) == pytest.approx(1500, abs=110)  # within half a voxel
     view = seen.pixels[60:640, 340:]
     gray = (np.ptp(view, axis=2) < 0.05) & (view.mean(axis=2) > 0.4)
     red = (view[..., 0] > 0.4) & (view[..., 1] < 0.25) & (view[..., 2] < 0.25)
