@@ -144,12 +144,12 @@ def _niivue() -> tuple[str, str]:
     try:
         package = metadata.distribution("ipyniivue")
     except metadata.PackageNotFoundError as error:
-        raise SctError("ipyniivue is not installed; the viewer needs it: pip install 'ipyniivue>=2.1'") from error
+        raise SctError("ipyniivue is not installed; the viewer needs it: pip install 'ipyniivue>=2.3.3'") from error
     widget = Path(str(package.locate_file("ipyniivue/static/widget.js")))
     found = ENCODED_MODULE.search(widget.read_text(encoding="utf-8")) if widget.is_file() else None
     module = urllib.parse.unquote(found.group(1)) if found else ""
     if not re.search(r"export\s*\{[^}]*\bNiivue\b", module):
-        raise SctError(f"ipyniivue {package.version} carries no stand-alone NiiVue; install ipyniivue>=2.1,<3")
+        raise SctError(f"ipyniivue {package.version} carries no stand-alone NiiVue; install ipyniivue>=2.3.3,<3")
     licences = [str(name) for name in package.files or [] if name.name.upper().startswith("LICENSE")]
     texts = [package.read_text(str(Path(name).relative_to(Path(name).parts[0]))) or "" for name in licences]
     return module.replace("</script", "<\\/script"), "\n".join(texts) or f"{package.metadata['License']}"
