@@ -138,7 +138,7 @@ def draw_head(seed: int, index: int, age: float, sex: str) -> Head:
         metopic_gap=max(0.0, vary(2.2 * (1 - age / 0.8), 0.2)),
         scalp=vary(3.2 + 2.8 * _grown(age, 0.1, 6), 0.15) / scale,
         cheek_fat=vary(1.0 + 0.35 * float(np.exp(-age / 2)), 0.14),
-        neck_width=vary(0.94 * _grown(age, 0.78, 8) * (1.0 if sex == "M" else 0.93), 0.06),
+        neck_width=vary(_grown(age, 0.78, 8) * (1.0 if sex == "M" else 0.93), 0.06),
         jaw_open=float(rng.choice([0.0, 0.0, 1.0, 3.0, 7.0]) * rng.uniform(0.6, 1.4)),
         maxillary=_sinus(rng, age, -2.0, 6.0),
         frontal=frontal,

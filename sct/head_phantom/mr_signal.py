@@ -39,7 +39,7 @@ def draw_sequence(rng: np.random.Generator, technique: str, field_tesla: float) 
     elif technique == "UTE":
         te_ms, tr_ms, flip = rng.uniform(0.05, 0.2), rng.uniform(3.0, 6.0), rng.uniform(3.0, 9.0)
     elif technique == "GRE":
-        te_ms, tr_ms, flip = rng.uniform(1.0, 2.0), rng.uniform(4.0, 9.0), np.exp(rng.uniform(np.log(3), np.log(13)))
+        te_ms, tr_ms, flip = rng.uniform(1.0, 2.0), rng.uniform(4.0, 9.0), np.exp(rng.uniform(np.log(3), np.log(16)))
     else:
         raise ValueError(f"technique {technique!r} is none of ZTE, UTE, GRE")
     return Sequence(technique, field_tesla, float(te_ms), float(tr_ms), float(flip))

@@ -61,6 +61,10 @@ class Placement:
         below = _ramp(-30 - z, 12)
         y = y - np.float32(self.neck_lean) * below
         z = z - np.float32(1 / head.face_height - 1) * _ramp(12 - z, 14)
+        slender = 1 + np.float32(1 / head.neck_width - 1) * np.clip((-25 - z) * np.float32(1 / 40), 0, 1) * np.clip(
+            (25 - y) * np.float32(1 / 25), 0, 1
+        )
+        x, y = x * slender, (y + 12) * slender - 12
         low = np.clip((20 - z) * np.float32(1 / 50), 0, 1)
         y = y + np.float32(1 / head.face_depth - 1) * low * _ramp(y - 30, 10)
         x = x * (1 + np.float32(1 / head.face_width - 1) * low)

@@ -103,6 +103,6 @@ def _paint_mastoid_cells(canvas: Canvas, head: Head) -> None:
     region = ellipsoid(ax, y, z, (56, -15, 2 - 10 * grown), (9, 13, 6 + 13 * grown))
     region = smooth_min(region, ellipsoid(ax, y, z, (54, -8, 9), (8, 12, 6)), 4)
     region = region + (1 - np.minimum(size, np.float32(1))) * 9 + 2.2 * canvas.noise["wobble"]
-    walls = np.abs(canvas.noise["cells"]) - np.float32(0.42)  # mm from the nearest wall's surface
+    walls = np.abs(canvas.noise["cells"]) - np.float32(0.55)  # mm from the nearest wall's surface
     cells = smooth_max(region, -walls, 0.6)
     canvas.paint_layers([(Tissue.AIR, cells), (Tissue.MUCOSA, cells - 0.25)])

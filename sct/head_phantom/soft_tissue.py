@@ -53,8 +53,7 @@ def skin_distance(canvas: Canvas, head: Head, skull: Array, bones: Sequence[tupl
         d = smooth_min(d, ellipsoid(x, y, z, (0, 42, -84), (36, 42, 22)), 14)  # floor of the mouth
         d = smooth_min(d, ellipsoid(x, y, z, (0, 80, -12), (23, 19, 30)), 10)  # base of the nose
     if canvas.touches((0, -110, -260), (90, 90, 10)):
-        wide = np.float32(1 / head.neck_width)
-        neck = capsule(x * wide, (y + 12) * wide * np.float32(0.92), z, (0, 0, -10), (0, 0, -260), 49, 53)
+        neck = capsule(x, (y + 8) * np.float32(0.86), z, (0, 0, -10), (0, 0, -260), 49, 53)
         neck = smooth_max(neck, z + 4, 20)
         d = smooth_min(d, neck, 18)
     for bone, covering in bones:
