@@ -88,10 +88,6 @@ class OneNodeSlurm:
                 found[f"{fields['ArrayJobId']}_{task}"] = fields["JobState"]
         return found
 
-    def signal(self, job: str, name: str) -> None:
-        """Send a signal to the steps of a job, as SLURM does before a time limit or a preemption."""
-        self._run("scancel", f"--signal={name}", job)
-
     def _configuration(self) -> str:
         memory_mb = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**20 * 0.9)
         values = {

@@ -1,6 +1,7 @@
 """A sweep as a job array on a real SLURM: one cell preempted, one killed, and nothing lost."""
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from one_node import OneNodeSlurm
 
 pytestmark = pytest.mark.slurm
 
-EPOCHS = 12
+EPOCHS = 120  # long enough to be hit in the middle
 WORDS = [
     *TINY,
     "loss=mae,mse",
@@ -23,7 +24,7 @@ WORDS = [
     "fold=0",
     f"trainer.max_epochs={EPOCHS}",
     f"trainer.patience={EPOCHS}",
-    "model.widths=[8,16]",
+    "model.widths=[16,32,64]",
     "data.batch_size=4",
     "examples=0",
 ]
@@ -34,7 +35,7 @@ LAUNCHER = [
     "launcher.mem_gb=2",
     "launcher.timeout_min=20",
     "launcher.array_parallelism=2",
-    "launcher.sbatch={comment: sct}",
+    "+launcher.sbatch.comment=sct",
 ]
 
 
@@ -75,9 +76,12 @@ def _cell(folder: Path, loss: str, seed: int) -> Path:
     return folder / f"runs/phantom/main/light_unet/{loss}/seed-{seed}/fold-0"
 
 
-def _owner(cell: Path) -> int:
-    import json
+def _counts(ledger: str) -> list[int]:
+    """Cells done, running, failed and missing."""
+    return next([int(word) for word in line.split()[1:]] for line in ledger.splitlines() if line.startswith("all "))
 
+
+def _owner(cell: Path) -> int:
     return int(json.loads((cell / "claim.json").read_text())["pid"])
 
 
@@ -89,9 +93,13 @@ def test_a_sweep_survives_preemption_and_death(slurm: OneNodeSlurm, tmp_path: Pa
     cells = {(loss, seed): _cell(tmp_path, loss, seed) for loss in ("mae", "mse") for seed in (0, 1)}
 
     preempted, killed = cells["mae", 0], cells["mae", 1]
-    _wait_for("two running cells", lambda: all(len(_epochs(cell)) >= 2 for cell in (preempted, killed)))
+    _wait_for(
+        "two running cells",
+        lambda: sweep.poll() is not None or all(len(_epochs(cell)) >= 2 for cell in (preempted, killed)),
+    )
+    assert sweep.poll() is None, (tmp_path / "sweep.log").read_text()
     array = next(iter(slurm.jobs())).partition("_")[0]
-    slurm.signal(f"{array}_0", "USR2")
+    os.kill(_owner(preempted), signal.SIGUSR2)  # what SLURM sends before a time limit or a preemption
     os.kill(_owner(killed), signal.SIGKILL)
     assert not (preempted / "metrics.json").exists()
 
@@ -106,8 +114,7 @@ def test_a_sweep_survives_preemption_and_death(slurm: OneNodeSlurm, tmp_path: Pa
 
     ledger = _sct(slurm, tmp_path, "ledger", *WORDS)
     assert ledger.returncode == 1
-    assert "3 done" in ledger.stdout, ledger.stdout + ledger.stderr
-    assert "1 missing" in ledger.stdout
+    assert _counts(ledger.stdout) == [3, 0, 0, 1], ledger.stdout + ledger.stderr
 
     done_before = len(_epochs(killed))
     again = _sct(slurm, tmp_path, "run", "-m", *WORDS, *LAUNCHER)
