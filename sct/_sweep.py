@@ -58,9 +58,11 @@ class Plan:
 
     @property
     def experiment(self) -> str:
-        """The experiment as chosen (its cells' `experiment.name` may differ from cell to cell)."""
+        """The experiment's name, or of several names what they have in common: the choice, or the column."""
         names = {planned.cell.experiment for planned in self.cells}
-        return names.pop() if len(names) == 1 else self.axes.get("experiment", ("main",))[0]
+        if len(names) == 1:
+            return names.pop()
+        return self.axes["experiment"][0] if "experiment" in self.axes else str(self.config.experiment.column)
 
 
 def plan_cells(arguments: Sequence[str], config_name: str = "run") -> Plan:

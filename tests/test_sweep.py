@@ -55,7 +55,7 @@ def cells_of(words, config_name="run"):
 @pytest.mark.parametrize(
     "words",
     [
-        GRID,
+        ["-m", "model=light_unet,log_inversion", "loss=mae,mix", "seed=0,2", "fold=1,3"],
         ["loss=mix", "loss.alpha=1,4.4", "seed=range(0,2)"],
         ["fold=[0,2]", "seed=5"],
         ["model=threshold", "fold=all,1"],
