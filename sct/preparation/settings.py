@@ -35,6 +35,8 @@ class PrepareSettings:
         mask: `otsu`: from the CT slice (paper). `file`: the participant's `mask.*`.
         mask_clip_hu: Range that HU are clipped to before Otsu.
         min_mask_mm2: Slices with a smaller mask are left out.
+        min_mr_share: Slices where a smaller share of the mask has MR signal are left out: a head rest, or a slice
+            beyond the coil. 0 keeps them.
         mr_scaling: What becomes gray 0 and 255: `range`, the minimum and maximum; `percentile`, `mr_percentiles`.
         mr_percentiles: Lower and upper percentile.
         mr_scaling_unit: Taken over the whole, unmasked `volume`, or over each `slice` within the field of view (paper).
@@ -51,6 +53,7 @@ class PrepareSettings:
     mask: str = "otsu"
     mask_clip_hu: tuple[float, float] = (-1000.0, 200.0)
     min_mask_mm2: float = 400.0
+    min_mr_share: float = 0.05
     mr_scaling: str = "range"
     mr_percentiles: tuple[float, float] = (0.5, 99.5)
     mr_scaling_unit: str = "volume"
@@ -70,6 +73,8 @@ class PrepareSettings:
             raise SctError(f"prepare.mask_clip_hu=[{low},{high}]: the first must be smaller than the second")
         if not self.min_mask_mm2 >= 0:
             raise SctError(f"prepare.min_mask_mm2={self.min_mask_mm2}: must not be negative")
+        if not 0 <= self.min_mr_share <= 1:
+            raise SctError(f"prepare.min_mr_share={self.min_mr_share}: must be 0 to 1")
         low, high = self.mr_percentiles
         if not 0 <= low < high <= 100:
             raise SctError(f"prepare.mr_percentiles=[{low},{high}]: two ascending values from 0 to 100")
@@ -89,7 +94,7 @@ class PrepareSettings:
                 if key in known:
                     low, high = known[key]
                     known[key] = (float(low), float(high))
-            for key in ("spacing_mm", "min_mask_mm2"):
+            for key in ("spacing_mm", "min_mask_mm2", "min_mr_share"):
                 if key in known:
                     known[key] = float(known[key])
         except (AttributeError, TypeError, ValueError) as error:

@@ -20,7 +20,7 @@ __all__ = ["REASONS", "Slice", "choose_slices", "render"]
 
 REASONS = {
     "no tissue": "no body on the CT slice",
-    "no MR": "the MR covers less than prepare.min_mask_mm2 of the body, or is constant in it",
+    "no MR": "the MR covers less than prepare.min_mask_mm2 of the body, or shows nothing there (prepare.min_mr_share)",
     "small mask": "the body is smaller than prepare.min_mask_mm2",
     "no mask": "the participant's mask is empty here",
 }
@@ -73,7 +73,7 @@ def choose_slices(pair: IsotropicPair, settings: PrepareSettings) -> tuple[list[
                 bodies = list(_stack(pair.mask, plane, span))
             for k, body in enumerate(bodies):
                 mr_range = _slice_range(mr[k], seen[k], pair, settings)
-                reason = _why_not(mr[k], body, seen[k], mr_range, settings)
+                reason = _why_not(mr[k], body, seen[k], mr_range, pair.mr_signal_level, settings)
                 if reason is None:
                     mask = body & seen[k]
                     frame = _frame(mask, settings)
@@ -139,6 +139,7 @@ def _why_not(
     body: NDArray[np.bool_],
     seen: NDArray[np.bool_],
     mr_range: tuple[float, float],
+    mr_signal_level: float,
     settings: PrepareSettings,
 ) -> str | None:
     """The first of `REASONS` that holds; None for a usable slice."""
@@ -152,7 +153,9 @@ def _why_not(
     if np.count_nonzero(mask) < least_px or not mr_range[0] < mr_range[1]:
         return "no MR"
     values = mr[mask]
-    return "no MR" if values.min() == values.max() else None
+    if values.min() == values.max() or np.mean(values > mr_signal_level) < settings.min_mr_share:
+        return "no MR"
+    return None
 
 
 def _patch(mr: NDArray[np.float32], ct_hu: NDArray[np.float32], one: Slice, window: Window) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from small_pairs import SPACING_MM, grid, head_hu, head_mr, save, world
 
 from sct.core.errors import SctError
 from sct.core.files import write_text
-from sct.preparation.pair import load_pair
+from sct.preparation.pair import load_pair, signal_level
 from sct.preparation.settings import PrepareSettings
 
 SETTINGS = PrepareSettings(size_px=16, spacing_mm=SPACING_MM)
@@ -100,6 +100,16 @@ def test_bad_pairs_are_named_with_what_is_wrong(make_participant, changes, messa
     with pytest.raises(SctError, match=message) as caught:
         load_pair(make_participant(**changes), SETTINGS)
     assert "\n" not in str(caught.value)
+
+
+def test_signal_begins_between_noise_and_the_darkest_tissue():
+    rng = np.random.default_rng(0)
+    mr = rng.rayleigh(10, (40, 40, 40))
+    mr[8:32, 8:32, 8:32] = rng.normal(300, 20, (24, 24, 24))
+    mr[8:32, 8:32, 8:14] *= 0.4  # far from the coil
+    mr[20, 20, 20] = 1e5  # a vessel
+    assert np.percentile(mr[:8], 99) < signal_level(mr) < 100
+    assert signal_level(mr + 500) == pytest.approx(signal_level(mr) + 500, rel=1e-3)
 
 
 def test_percentiles_of_a_nearly_empty_mr_are_refused(make_participant):

@@ -35,6 +35,7 @@ def pair():
         mask=None,
         affine=affine,
         mr_range=(float(mr.min()), float(mr.max())),
+        mr_signal_level=40.0,
         registration=None,
     )
 
@@ -117,6 +118,16 @@ def test_a_constant_mr_is_left_out(pair):
     slices, left_out = choose_slices(replace(pair, mr=mr), SETTINGS)
     assert left_out["axial", "no MR"] == 4
     assert ("axial", 12) not in {(one.plane, one.index) for one in slices}
+
+
+def test_a_slice_of_the_head_rest_is_left_out(pair):
+    """Where the CT shows a body and the MR noise only."""
+    mr = pair.mr.copy()
+    mr[:, :, 12] = np.random.default_rng(0).rayleigh(10, SHAPE[:2])
+    _, left_out = choose_slices(replace(pair, mr=mr), SETTINGS)
+    assert left_out["axial", "no MR"] == 4
+    _, left_out = choose_slices(replace(pair, mr=mr), replace(SETTINGS, min_mr_share=0.0))
+    assert left_out["axial", "no MR"] == 3
 
 
 def test_mr_is_scaled_per_volume_or_per_slice_within_the_field_of_view(pair):
