@@ -1,0 +1,69 @@
+"""`python -m sct.ingest DICOM_DIR OUT`: DICOM exports to a pseudonymised cohort folder."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sct._door import typer_door
+from sct.core.errors import SctError
+
+__all__ = ["main"]
+
+
+def _ingest(
+    dicom_dir: Annotated[Path, typer.Argument(help="Folder tree of DICOM files: any nesting, mixed series.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the cohort; new or empty.")],
+    pairs: Annotated[
+        Path | None,
+        typer.Option(help="pairs.tsv: participant_id, mr, ct (series of the inventory). Proposed when not given."),
+    ] = None,
+    on_error: Annotated[str, typer.Option(help="A participant whose series are no volumes: stop or skip.")] = "stop",
+) -> None:
+    """Write OUT/participants.tsv and OUT/<id>/{mr,ct}.nii.gz from DICOM files.
+
+    Without --pairs, the headers decide; where they leave a choice, the command stops. Beside OUT it writes
+    OUT-inventory.tsv (all series) and OUT-pairs.tsv (the proposal): edit the latter and give it as --pairs. Both name
+    patients and stay where the DICOM files are; OUT holds voxels, vendors, field strength, technique (a guess), echo
+    time, age and sex only.
+    """
+    from sct.cohorts.ingest import write_cohort
+    from sct.cohorts.inventory import propose_pairs, read_pairs, write_inventory, write_pairs
+    from sct.io.dicom_series import find_series
+
+    if on_error not in ("stop", "skip"):
+        raise SctError(f"--on-error {on_error}: stop or skip was expected")
+    series = find_series(dicom_dir)
+    if not series:
+        raise SctError(f"{dicom_dir}: no DICOM images in it")
+    by_key = {one.key: one for one in series}
+    inventory = out.with_name(f"{out.name}-inventory.tsv")
+    if pairs is None:
+        proposal = propose_pairs(series)
+        pairs_file = out.with_name(f"{out.name}-pairs.tsv")
+        if pairs_file.exists():
+            raise SctError(f"{pairs_file}: exists; give it as --pairs, or remove it for a new proposal")
+        write_inventory(inventory, series)
+        write_pairs(pairs_file, proposal.pairs)
+        print(f"{inventory}: {len(series)} series\n{pairs_file}: {len(proposal.pairs)} pairs")
+        if proposal.open_questions:
+            raise SctError(
+                f"{pairs_file}: check it against the inventory, then give it as --pairs; "
+                + "; ".join(proposal.open_questions)
+            )
+        chosen = proposal.pairs
+    else:
+        chosen = read_pairs(pairs, by_key)
+    left_out = write_cohort(out, chosen, by_key, skip_errors=on_error == "skip")
+    print(f"{out}: {len(chosen) - len(left_out)} participants; technique is guessed from echo time and names")
+    for participant_id, reason in left_out.items():
+        print(f"left out {participant_id}: {reason}")
+
+
+def main() -> None:
+    """The door's entry point."""
+    typer_door(_ingest)
+
+
+if __name__ == "__main__":
+    main()
