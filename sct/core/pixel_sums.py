@@ -9,11 +9,12 @@ Source: Bambach & Ho 2022, Methods (pixel-wise metrics; bone at 40-70 % gray). S
 pixels are our assumptions, and so are the tissue classes (air < -200 HU, bone >= 300 HU by the CT).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 from itertools import pairwise
+from math import prod
 
 import torch
 from torch import Tensor
@@ -41,23 +42,24 @@ MAX_PIXELS = 2**31
 """So many pixels fit one int64 sum of squares: 2**31 * 65535**2 < 2**63."""
 
 _MOMENTS = ("n", "abs", "sq", "x", "y", "xx", "yy", "xy")
+_CPU_CHUNK_PIXELS = 2**17
 _AIR_BELOW_HU = -200
 _BONE_FROM_HU = 300
 
 
 def quantise(image: Tensor) -> Tensor:
-    """16-bit values, int64, of an image of any shape.
+    """16-bit values, int32, of an image of any shape.
 
     Args:
         image: Either 8-bit levels (uint8; exact, level * 257) or gray values 0..1 in floating point, which are clipped
             and rounded half to even in float32. A value that is not finite counts as 0; who sums must look for them.
     """
     if image.dtype == torch.uint8:
-        return image.long().mul_(257)
+        return image.int().mul_(257)
     if not image.is_floating_point():
         raise ValueError(f"an image is uint8 or floating point, not {image.dtype}")
-    scaled = image.detach().float().mul(FULL_SCALE).nan_to_num_(0.0, FULL_SCALE, 0.0)
-    return scaled.round_().clamp_(0, FULL_SCALE).long()
+    scaled = image.detach().float().mul(FULL_SCALE).round_().clamp_(0, FULL_SCALE)
+    return scaled.nan_to_num_(0.0).int()
 
 
 def threshold_names(thresholds: Iterable[str | float | Decimal]) -> dict[str, Decimal]:
@@ -93,14 +95,17 @@ def bone_counts(prediction: Tensor, target: Tensor, thresholds: Sequence[str | f
     if prediction.shape != target.shape or prediction.ndim < 3:
         raise ValueError(f"shapes must agree: {tuple(prediction.shape)}, {tuple(target.shape)}")
     edges = tuple(_edge(threshold) for threshold in threshold_names(thresholds).values())
-    n, n_classes = len(prediction), len(edges) + 1
-    cells = torch.arange(n, device=prediction.device).mul_(n_classes**2).unsqueeze(1)
-    cells = cells + _steps(edges, prediction.device, n_classes)[quantise(target).view(n, -1)]
-    cells += _steps(edges, prediction.device, 1)[quantise(prediction).view(n, -1)]
-    table = _scatter(cells, torch.ones_like(cells[:1, :1]).expand_as(cells), (n, 1, n_classes, n_classes))[:, 0]
-    # Element (i, j) of the double cumulative sum from the end: target class >= i and prediction class >= j.
-    table = table.flip(1, 2).cumsum(1).cumsum(2).flip(1, 2)
-    return torch.stack([table.diagonal(dim1=1, dim2=2)[:, 1:], table[:, 1:, 0], table[:, 0, 1:]], dim=1)
+
+    def count(prediction: Tensor, target: Tensor) -> Tensor:
+        n, n_classes = len(prediction), len(edges) + 1
+        cells = _classes(quantise(target).view(n, -1), edges, n_classes)
+        cells += _classes(quantise(prediction).view(n, -1), edges, 1)
+        table = _count(_by_slice(cells, n_classes**2), (n, 1, n_classes, n_classes))[:, 0]
+        # Element (i, j) of the double cumulative sum from the end: target class >= i and prediction class >= j.
+        table = table.flip(1, 2).cumsum(1).cumsum(2).flip(1, 2)
+        return torch.stack([table.diagonal(dim1=1, dim2=2)[:, 1:], table[:, 1:, 0], table[:, 0, 1:]], dim=1)
+
+    return _in_chunks(count, prediction, target)
 
 
 def _edge(gray: Decimal) -> int:
@@ -148,37 +153,33 @@ class SumsLayout:
         """
         if not prediction.shape == ct.shape == mask.shape or prediction.ndim < 3:
             raise ValueError(f"shapes must agree: {tuple(prediction.shape)}, {tuple(ct.shape)}, {tuple(mask.shape)}")
-        n = prediction.shape[0]
-        if n == 0:
+        if prediction.shape[0] == 0:
             return torch.zeros((0, len(self.columns)), dtype=torch.int64, device=prediction.device)
         if prediction[0].numel() >= MAX_PIXELS:
             raise ValueError("a slice of 2**31 pixels or more would overflow its sums")
+        return _in_chunks(self._chunk_sums, prediction, ct, mask)
+
+    def _chunk_sums(self, prediction: Tensor, ct: Tensor, mask: Tensor) -> Tensor:
+        """As `slice_sums`."""
+        n = prediction.shape[0]
         y, x = quantise(prediction).view(n, -1), quantise(ct).view(n, -1)
         cells, shape = self._cells(x, y, mask.reshape(n, -1))
-        sums = {
-            "n": _scatter(cells, torch.ones_like(x[:1, :1]).expand_as(x), shape),
-            "abs": _scatter(cells, (x - y).abs_(), shape),
-            "x": _scatter(cells, x, shape),
-            "y": _scatter(cells, y, shape),
-            "xx": _scatter(cells, x * x, shape),
-            "yy": _scatter(cells, y * y, shape),
-            "xy": _scatter(cells, x * y, shape),
-        }
+        sums = {"n": _count(cells, shape), "abs": _sum((x - y).abs_().long(), cells := cells.long(), shape)}
+        x, y = x.long(), y.long()
+        for name, values in (("x", x), ("y", y), ("xx", x * x), ("yy", y * y), ("xy", x * y)):
+            sums[name] = _sum(values, cells, shape)
         sums["sq"] = sums["xx"] - 2 * sums["xy"] + sums["yy"]
         parts = [self._scope_sums({k: v.sum(1) for k, v in sums.items()})]
         parts += [self._scope_sums({k: v[:, 1] for k, v in sums.items()})]
         return torch.cat([*parts, torch.ones_like(parts[0][:, :1])], dim=1)
 
     def _cells(self, x: Tensor, y: Tensor, mask: Tensor) -> tuple[Tensor, tuple[int, int, int, int]]:
-        """Cell number of each pixel in the table (slice, in mask, class of the CT, class of the prediction)."""
+        """Cell number of each pixel, int32, in the table (slice, in mask, class of the CT, class of the prediction)."""
         n_y = len(self.thresholds) + 1
         n_x = n_y + len(TISSUES) - 1
-        shape = (x.shape[0], 2, n_x, n_y)
-        cells = torch.arange(x.shape[0], device=x.device).mul_(2 * n_x * n_y).unsqueeze(1)
-        cells = cells + _steps(self._x_edges, x.device, n_y)[x]
-        cells += _steps(self._y_edges, x.device, 1)[y]
-        cells += (mask != 0).long().mul_(n_x * n_y)
-        return cells, shape
+        cells = _classes(x, self._x_edges, n_y).add_(_classes(y, self._y_edges, 1))
+        cells += (mask != 0).int().mul_(n_x * n_y)
+        return _by_slice(cells, 2 * n_x * n_y), (x.shape[0], 2, n_x, n_y)
 
     @property
     def _y_edges(self) -> tuple[int, ...]:
@@ -211,15 +212,40 @@ class SumsLayout:
 
 @lru_cache(maxsize=32)
 def _steps(edges: tuple[int, ...], device: torch.device, factor: int) -> Tensor:
-    """For each 16-bit value how many edges it reaches, times `factor`: int64 (65536,)."""
-    steps = torch.zeros(FULL_SCALE + 2, dtype=torch.int64)
+    """For each 16-bit value how many edges it reaches, times `factor`: int32 (65536,)."""
+    steps = torch.zeros(FULL_SCALE + 2, dtype=torch.int32)
     for edge in edges:
         steps[edge] += factor
-    return steps[: FULL_SCALE + 1].cumsum(0).to(device)
+    return steps[: FULL_SCALE + 1].cumsum(0, dtype=torch.int32).to(device)
 
 
-def _scatter(cells: Tensor, values: Tensor, shape: tuple[int, int, int, int]) -> Tensor:
-    """Int64 sums of `values` over the pixels of each cell."""
+def _classes(values: Tensor, edges: tuple[int, ...], factor: int) -> Tensor:
+    """How many edges each 16-bit value reaches, times `factor`: int32, the shape of `values`."""
+    return _steps(edges, values.device, factor).index_select(0, values.reshape(-1)).view_as(values)
+
+
+def _by_slice(cells: Tensor, n_cells: int) -> Tensor:
+    """Cell numbers (B, P) made different from slice to slice."""
+    return cells.add_(torch.arange(len(cells), dtype=torch.int32, device=cells.device).mul_(n_cells).unsqueeze(1))
+
+
+def _count(cells: Tensor, shape: tuple[int, int, int, int]) -> Tensor:
+    """Int64 number of pixels of each cell."""
+    if cells.device.type == "cpu":  # elsewhere, bincount looks at its input and so waits for the device
+        return torch.bincount(cells.view(-1), minlength=prod(shape)).view(shape)
+    return _sum(torch.ones((), dtype=torch.int64, device=cells.device).expand_as(cells), cells.long(), shape)
+
+
+def _sum(values: Tensor, cells: Tensor, shape: tuple[int, int, int, int]) -> Tensor:
+    """Int64 sums of `values` over the pixels of each cell (both int64)."""
     table = torch.zeros(shape, dtype=torch.int64, device=cells.device)
     table.view(-1).scatter_add_(0, cells.reshape(-1), values.reshape(-1))
     return table
+
+
+def _in_chunks(function: Callable[..., Tensor], *images: Tensor) -> Tensor:
+    """Apply to a batch; on the CPU a few slices at a time, so that what lies in between stays in the cache."""
+    n_slices = max(1, _CPU_CHUNK_PIXELS // images[0][0].numel()) if images[0].device.type == "cpu" else len(images[0])
+    if n_slices >= len(images[0]):
+        return function(*images)
+    return torch.cat([function(*part) for part in zip(*(torch.split(image, n_slices) for image in images), strict=True)])
