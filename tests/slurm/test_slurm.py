@@ -113,7 +113,7 @@ def test_a_sweep_survives_preemption_and_death(slurm: OneNodeSlurm, tmp_path: Pa
     assert array in (tmp_path / "runs/phantom/main/.sweep/.submitit").iterdir().__next__().name
 
     ledger = _sct(slurm, tmp_path, "ledger", *WORDS)
-    assert ledger.returncode == 1
+    assert ledger.returncode == 3
     assert _counts(ledger.stdout) == [3, 0, 0, 1], ledger.stdout + ledger.stderr
 
     done_before = len(_epochs(killed))
