@@ -1,0 +1,217 @@
+"""The door `sct.predict`: files in, files out, and every mistake in one line."""
+
+import json
+import stat
+import subprocess
+import sys
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+
+from sct.io.volumes import read_volume
+from sct.models.light_unet import LightUNet
+from sct.preparation.settings import PrepareSettings
+
+SHAPE, SPACING_MM = (22, 26, 24), 4.0
+PREPARE = PrepareSettings(spacing_mm=SPACING_MM, size_px=32).to_plain()
+OUTPUTS = {"s.nii.gz", "s_uncertainty.nii.gz", "s_preview.png", "s.json"}
+
+
+def affine():
+    matrix = np.diag([-SPACING_MM, SPACING_MM, SPACING_MM, 1.0])
+    matrix[:3, 3] = 10, -20, 30
+    return matrix
+
+
+def head(values):
+    """Scalp, skull, brain, air."""
+    grid = np.meshgrid(*[np.arange(n) - (n - 1) / 2 for n in SHAPE], indexing="ij")
+    r = np.sqrt(sum((axis / half) ** 2 for axis, half in zip(grid, (8.5, 10.5, 9.5), strict=True)))
+    noise = np.abs(np.random.default_rng(0).normal(0, 15, SHAPE))
+    return np.select([r < 0.7, r < 0.9, r < 1], values[:3], values[3]) + noise
+
+
+def save(path, data, matrix=None):
+    nib.save(nib.Nifti1Image(np.asarray(data, np.float32), affine() if matrix is None else matrix), path)
+    return path
+
+
+def checkpoint(path, seed=0, **changes):
+    torch.manual_seed(seed)
+    network = LightUNet((4, 8))
+    hyper_parameters = {
+        "model": {"_target_": "sct.models.light_unet.LightUNet", "widths": [4, 8]},
+        "prepare": PREPARE,
+        "domain": {},
+        "sct_version": "0",
+        **changes,
+    }
+    state = {f"network.{name}": value for name, value in network.state_dict().items()}
+    torch.save({"state_dict": state, "hyper_parameters": hyper_parameters}, path)
+    return path
+
+
+@pytest.fixture
+def scene(doors):
+    """An MR, its CT and two checkpoints in the folder."""
+    save(doors.folder / "mr.nii.gz", head((700, 250, 900, 0)))
+    save(doors.folder / "ct.nii.gz", head((40, 1100, 20, -1000)))
+    checkpoint(doors.folder / "a.ckpt")
+    checkpoint(doors.folder / "b.ckpt", seed=1)
+    return doors
+
+
+def made(doors):
+    return {path.name for path in (doors.folder / "out").iterdir()} if (doors.folder / "out").exists() else set()
+
+
+def test_one_checkpoint_writes_everything_on_the_mrs_own_grid(scene):
+    answer = scene("predict", "mr.nii.gz", "out/s.nii.gz", "--checkpoint", "a.ckpt")
+    assert answer.code == 0, answer.err
+    assert made(scene) == OUTPUTS | {"s_viewer.html"}
+    image = nib.load(scene.folder / "out/s.nii.gz")
+    assert image.get_data_dtype() == np.int16
+    assert image.shape == SHAPE
+    assert np.allclose(image.affine, affine())
+    hu = np.asarray(image.dataobj)
+    assert hu[0, 0, 0] == -1000
+    assert hu.max() <= 1500
+    uncertainty = nib.load(scene.folder / "out/s_uncertainty.nii.gz")
+    assert np.allclose(uncertainty.affine, affine())
+    assert uncertainty.get_fdata().min() == 0
+    record = json.loads((scene.folder / "out/s.json").read_text())
+    assert record["input"]["shape"] == list(SHAPE)
+    assert record["checkpoints"][0]["sha256"]
+    assert record["prepare"]["size_px"] == 32
+    assert str(scene.folder) not in json.dumps(record)
+    assert "mr.nii.gz" not in json.dumps(record)
+    for line in record["warnings"]:
+        assert f"warning: {line}" in answer.err
+
+
+@pytest.mark.parametrize("name", ["s.nii", "s.mha", "s.nrrd"])
+def test_formats_hold_the_same_volume(scene, name):
+    words = ("predict", "mr.nii.gz", "out/s.nii.gz", "--checkpoint", "a.ckpt", "--no-viewer", "--planes", "axial")
+    assert scene(*words).code == 0
+    assert scene(*(word if word != "out/s.nii.gz" else f"out/{name}" for word in words)).code == 0
+    one, other = read_volume(scene.folder / "out/s.nii.gz"), read_volume(scene.folder / "out" / name)
+    assert np.array_equal(one.data, other.data)
+    assert np.allclose(one.affine, other.affine, atol=1e-4)
+
+
+def test_reference_adds_scores_and_the_mask_effect(scene):
+    words = ("--checkpoint", "a.ckpt", "--checkpoint", "b.ckpt", "--reference", "ct.nii.gz", "--no-viewer")
+    answer = scene("predict", "mr.nii.gz", "out/s.nii.gz", *words, "--fusion", "bone_weighted", "--mask", "none")
+    assert answer.code == 0, answer.err
+    assert "-500" in answer.out
+    record = json.loads((scene.folder / "out/s.json").read_text())
+    assert set(record["scores"]["protocols"]) == {"slices", "synthrad", "bone"}
+    assert record["scores"]["ct_mask"]["protocols"]["synthrad"]["fused"]["mae_hu"] > 0
+    assert record["uncertainty_hu"]["mean_between_checkpoints"] > 0
+    assert record["mask"]["source"] == "none"
+    assert len(record["checkpoints"]) == 2
+
+
+def test_old_outputs_are_replaced_and_others_left(scene):
+    (scene.folder / "out").mkdir()
+    (scene.folder / "out/s.nii.gz").write_text("old")
+    (scene.folder / "out/other.txt").write_text("mine")
+    assert scene("predict", "mr.nii.gz", "out/s.nii.gz", "--checkpoint", "a.ckpt", "--no-viewer").code == 0
+    assert made(scene) == OUTPUTS | {"other.txt"}
+    assert (scene.folder / "out/other.txt").read_text() == "mine"
+    assert read_volume(scene.folder / "out/s.nii.gz").shape == SHAPE
+
+
+def bad_mr(kind):
+    data = head((700, 250, 900, 0))
+    return {
+        "nan": np.where(data > 800, np.nan, data),
+        "constant": np.full(SHAPE, 7.0),
+        "2-D": data[:, :, 0],
+        "4-D": np.stack([data, data], -1),
+        "small": data[:10, :10, :10],
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["nan", "constant", "2-D", "4-D", "small"])
+def test_a_bad_mr_is_named_and_nothing_is_written(scene, kind):
+    save(scene.folder / "bad.nii.gz", bad_mr(kind))
+    assert "bad.nii.gz" in scene("predict", "bad.nii.gz", "out/s.nii.gz", "--checkpoint", "a.ckpt").error
+    assert made(scene) == set()
+
+
+def test_voxels_of_a_tenth_of_a_millimetre_are_refused(scene):
+    save(scene.folder / "bad.nii.gz", head((700, 250, 900, 0)), np.diag([0.1, 0.1, 0.1, 1]))
+    assert "0.1" in scene("predict", "bad.nii.gz", "out/s.nii.gz", "--checkpoint", "a.ckpt").error
+    assert made(scene) == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["gone.nii.gz", "out/s.nii.gz", "--checkpoint", "a.ckpt"], "gone.nii.gz"),
+        (["mr.nii.gz", "out/s.jpg", "--checkpoint", "a.ckpt"], "s.jpg"),
+        (["mr.nii.gz", "out/s.nii.gz", "--checkpoint", "gone.ckpt"], "gone.ckpt"),
+        (["mr.nii.gz", "out/s.nii.gz", "--checkpoint", "mr.nii.gz"], "mr.nii.gz"),
+        (["mr.nii.gz", "out/s.nii.gz", "--checkpoint", "bare.ckpt"], "bare.ckpt"),
+        (["mr.nii.gz", "out/s.nii.gz", "--checkpoint", "unprepared.ckpt"], "prepare"),
+        (["mr.nii.gz", "out/s.nii.gz", "--checkpoint", "a.ckpt", "--checkpoint", "wide.ckpt"], "prepare.window"),
+        (["mr.nii.gz", "out/s.nii.gz", "--checkpoint", "a.ckpt", "--device", "tpu9"], "--device"),
+        (["mr.nii.gz", "out/s.nii.gz", "--checkpoint", "a.ckpt", "--mask", "gone.mha"], "gone.mha"),
+        (["mr.nii.gz", "out/s.nii.gz", "--checkpoint", "a.ckpt", "--reference", "mr.nii.gz"], "Hounsfield"),
+        (["mr.nii.gz", "out/s.nii.gz", "--checkpoint", "a.ckpt", "--reference", "far.nii.gz"], "far.nii.gz"),
+        (["mr.nii.gz", "out/s.nii.gz", "--checkpoint", "a.ckpt", "--dicom", "full"], "full"),
+        (["mr.nii.gz", "a.ckpt/out/s.nii.gz", "--checkpoint", "a.ckpt"], "a.ckpt"),
+    ],
+)
+def test_mistakes_are_one_line_and_nothing_is_written(scene, words, said):
+    torch.save({"state_dict": {}}, scene.folder / "bare.ckpt")
+    checkpoint(scene.folder / "unprepared.ckpt", prepare={})
+    checkpoint(scene.folder / "wide.ckpt", prepare={**PREPARE, "window": {"level_hu": 500.0, "width_hu": 3000.0}})
+    far = affine()
+    far[:3, 3] += 800
+    save(scene.folder / "far.nii.gz", head((40, 1100, 20, -1000)), far)
+    (scene.folder / "full").mkdir()
+    (scene.folder / "full/scan.dcm").write_text("")
+    answer = scene("predict", *words)
+    assert answer.code == 1
+    assert said in answer.error
+    assert made(scene) == set()
+
+
+def test_usage_errors_are_typers(scene):
+    assert scene("predict", "mr.nii.gz").code == 2
+    assert scene("predict", "mr.nii.gz", "s.nii.gz").code == 2
+    assert scene("predict", "mr.nii.gz", "s.nii.gz", "--checkpoint", "a.ckpt", "--fusion", "vote").code == 2
+
+
+def test_a_failure_while_writing_leaves_nothing(scene, monkeypatch):
+    """The disk fills up at the last file."""
+    import sct.synthesis.outputs as outputs
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(outputs, "write_preview", full)
+    answer = scene("predict", "mr.nii.gz", "out/s.nii.gz", "--checkpoint", "a.ckpt")
+    assert "No space left" in answer.error
+    assert made(scene) == set()
+
+
+def test_a_folder_without_permission_is_named_before_predicting(scene):
+    folder = scene.folder / "locked"
+    folder.mkdir()
+    folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    try:
+        (folder / "probe").touch()
+    except OSError:
+        assert "locked" in scene("predict", "mr.nii.gz", "locked/s.nii.gz", "--checkpoint", "a.ckpt").error
+    else:
+        pytest.skip("this user may write anywhere")
+
+
+def test_the_door_imports_nothing_heavy():
+    code = "import sys, sct.predict; print(sorted({'torch', 'numpy', 'monai', 'matplotlib'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
