@@ -79,8 +79,8 @@ class Head:
 
 
 def calvaria_thickness_mm(age: float) -> float:
-    """Mean thickness of the parietal bone in mm: about 1.9 at birth, 4 at 4 years, 6.6 in adults (Hansman 1966)."""
-    return float(1.9 + 4.7 * (1 - np.exp(-age / 6.5)))
+    """Mean thickness of the parietal bone: 1.8 mm at birth, 3 at one year, 4.7 at 5, 6.8 in adults (Hansman 1966)."""
+    return float(1.8 + 1.5 * (1 - np.exp(-age)) + 3.6 * (1 - np.exp(-age / 9)))
 
 
 def head_scale(age: float) -> float:
@@ -132,7 +132,7 @@ def draw_head(seed: int, index: int, age: float, sex: str) -> Head:
         face_depth=vary(_grown(age, 0.78, 6), 0.03),
         face_width=vary(_grown(age, 0.84, 6), 0.03),
         thickness=thickness,
-        table=vary(min(0.9 + 0.5 * _grown(age, 0.0, 8), 0.55 * thickness * scale), 0.15) / scale,
+        table=vary(min(1.0 + 0.6 * _grown(age, 0.0, 8), 0.55 * thickness * scale), 0.15) / scale,
         suture_gap=vary(0.35 + 2.3 * open_share, 0.2) / scale,
         fontanelle=(max(0.0, vary(15 * (1 - age / 1.5), 0.25)), max(0.0, vary(5 * (1 - age / 0.25), 0.25))),
         metopic_gap=max(0.0, vary(2.2 * (1 - age / 0.8), 0.2)),

@@ -69,7 +69,9 @@ def tissue_signals(values: TissueValues, sequence: Sequence) -> NDArray[np.compl
     """Complex signal of each tissue, shape (tissues,): water at phase zero, fat turned by its chemical shift at TE."""
     # T1 of water grows with the field by about B0^0.3 (Bottomley 1984, Rooney 2007); the table is for 3 T.
     t1_ms = values.t1_ms * (sequence.field_tesla / 3.0) ** 0.3
-    t2star_ms = values.t2star_ms * (3.0 / sequence.field_tesla) ** 0.5
+    # T2* falls with the field; that of bone, ruled by its solid matrix, hardly.
+    exponent = np.where(values.t2star_ms < 2, 0.15, 0.5)
+    t2star_ms = (values.t2star_ms * (3.0 / sequence.field_tesla) ** exponent).astype(np.float32)
     timing = {"te_ms": sequence.te_ms, "tr_ms": sequence.tr_ms, "flip_deg": sequence.flip_deg}
     whole = spoiled_gradient_echo(values.density, t1_ms, t2star_ms, **timing)
     phase = 2 * np.pi * _FAT_SHIFT_HZ_PER_TESLA * sequence.field_tesla * sequence.te_ms / 1000

@@ -89,7 +89,10 @@ class Placement:
         back = self.rotation.T * self.head.scale
         world = points @ back.T + self.centre_mm
         for _ in range(60):
-            world = world + 0.8 * (points - self.to_anatomy(world)) @ back.T
+            missing = points - self.to_anatomy(world)
+            if float(np.abs(missing).max(initial=0.0)) < 1e-3:
+                break
+            world = world + missing @ back.T
         return np.asarray(world)
 
 

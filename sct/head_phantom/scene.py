@@ -18,6 +18,7 @@ from sct.head_phantom.variants import Variants
 __all__ = ["Scene", "draw_scene"]
 
 Array = NDArray[np.float32]
+Axis = NDArray[np.float64]
 
 # Pitch of the anatomical noise fields in anatomical mm, and whether slow variation is taken out (band-pass).
 _FIELDS = {
@@ -51,18 +52,22 @@ class Scene:
         result = np.empty((len(table), *grid.shape), dtype=np.float32)
         axes = [grid.axis_mm(i) for i in range(3)]
         for i, j, k in blocks(grid.shape):
-            place = axes[0][i], axes[1][j], axes[2][k]
-            noise = _BlockNoise(self, place)
-            canvas = Canvas(*self.placement.on_axes(*place), grid.spacing_mm / self.head.scale, noise)
-            paint_head(canvas, self.head, self.variants)
+            canvas = self.canvas(axes[0][i], axes[1][j], axes[2][k], grid.spacing_mm)
             result[:, i, j, k] = canvas.mix(table)
         return result
+
+    def canvas(self, x_mm: Axis, y_mm: Axis, z_mm: Axis, spacing_mm: float) -> Canvas:
+        """The painted head on the small grid spanned by three world axes."""
+        places = self.placement.on_axes(x_mm, y_mm, z_mm)
+        canvas = Canvas(*places, spacing_mm / self.head.scale, _BlockNoise(self, (x_mm, y_mm, z_mm)))
+        paint_head(canvas, self.head, self.variants)
+        return canvas
 
 
 class _BlockNoise(dict[str, Array]):
     """The scene's fields on one block, each computed when first asked for."""
 
-    def __init__(self, scene: Scene, place: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]):
+    def __init__(self, scene: Scene, place: tuple[Axis, Axis, Axis]):
         super().__init__()
         self._scene = scene
         self._place = place

@@ -70,7 +70,7 @@ TISSUES: dict[Tissue, _Typical] = {
     Tissue.FIBROUS: _Typical(70, 25, 0.60, 950, 8),
     Tissue.CORTICAL: _Typical(1550, 130, 0.26, 260, 0.42, spread=0.22, hu_texture=90, mr_texture=0.12),
     Tissue.DENSE: _Typical(1950, 150, 0.18, 230, 0.38, spread=0.22, hu_texture=130, mr_texture=0.12),
-    Tissue.TRABECULAR: _Typical(480, 130, 0.66, 480, 5.0, 0.55, spread=0.2, hu_texture=150, mr_texture=0.14),
+    Tissue.TRABECULAR: _Typical(540, 130, 0.66, 480, 5.0, 0.55, spread=0.2, hu_texture=150, mr_texture=0.14),
     Tissue.ENAMEL: _Typical(2700, 200, 0.04, 200, 0.25, spread=0.25),
     Tissue.DENTIN: _Typical(1650, 120, 0.14, 230, 0.32, spread=0.25, hu_texture=60),
     Tissue.PULP: _Typical(60, 20, 0.85, 1200, 25),
@@ -111,10 +111,11 @@ def draw_tissue_values(rng_ct: np.random.Generator, rng_mr: np.random.Generator,
     table = [TISSUES[tissue] for tissue in Tissue]
     hu = np.array([t.hu + t.hu_sd * rng_ct.standard_normal() for t in table])
     texture = np.array([t.hu_texture for t in table]) * np.exp(0.25 * rng_ct.standard_normal(len(table)))
-    # Mineral density: about half of the adult's at birth, 90 % at 10 years.
-    mineral = (0.52 + 0.48 * (1 - np.exp(-age / 5.0))) * np.exp(0.06 * rng_ct.standard_normal())
+    # Mineral density: about half of the adult's at birth, three quarters at 2 years, 95 % at 7.
+    mineral = (0.52 + 0.48 * (1 - np.exp(-age / 3.0))) * np.exp(0.06 * rng_ct.standard_normal())
     for tissue in _MINERAL:
         hu[tissue] *= mineral
+    hu[Tissue.DENSE] /= mineral**0.6  # the bone around the inner ear is nearly mature at birth
     hu[Tissue.DENSE] = max(hu[Tissue.DENSE], 1.05 * hu[Tissue.CORTICAL])
 
     def spread(values: list[float]) -> NDArray[np.float64]:
@@ -122,7 +123,8 @@ def draw_tissue_values(rng_ct: np.random.Generator, rng_mr: np.random.Generator,
         return np.array(values) * np.exp(widths * rng_mr.standard_normal(len(table)))
 
     density = np.minimum(spread([t.density for t in table]), 1.0)
-    t1_ms, t2star_ms = spread([t.t1_ms for t in table]), spread([t.t2star_ms for t in table])
+    t1_ms = spread([t.t1_ms for t in table])
+    t2star_ms = np.array([t.t2star_ms for t in table]) * np.exp(0.12 * rng_mr.standard_normal(len(table)))
     fat = np.array([t.fat_share for t in table])
     marrow = float(np.clip(0.15 + 0.5 * (1 - np.exp(-age / 12.0)) + 0.1 * rng_mr.standard_normal(), 0.02, 0.9))
     fat[Tissue.TRABECULAR] = marrow
