@@ -90,6 +90,8 @@ def _with_one_line_errors(app: Callable[[], Any]) -> None:
         module = type(error).__module__.partition(".")[0]
         if module in {"hydra", "omegaconf"}:
             _stop(_one_line(error))
+        if module == "submitit":
+            _stop(f"{str(error).splitlines()[0]}: the job died; the same command takes up what is not done")
         raise
 
 

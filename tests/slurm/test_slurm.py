@@ -16,7 +16,7 @@ from one_node import OneNodeSlurm
 
 pytestmark = pytest.mark.slurm
 
-EPOCHS = 120  # long enough to be hit in the middle
+EPOCHS = 60  # long enough to be hit in the middle
 WORDS = [
     *TINY,
     "loss=mae,mse",
