@@ -43,6 +43,7 @@ MAX_PIXELS = 2**31
 
 _MOMENTS = ("n", "abs", "sq", "x", "y", "xx", "yy", "xy")
 _CPU_CHUNK_PIXELS = 2**17
+_EXACT_PIXELS = 2**20  # 2**20 * 65535**2 < 2**53
 _AIR_BELOW_HU = -200
 _BONE_FROM_HU = 300
 
@@ -155,6 +156,8 @@ class SumsLayout:
             raise ValueError(f"shapes must agree: {tuple(prediction.shape)}, {tuple(ct.shape)}, {tuple(mask.shape)}")
         if prediction.shape[0] == 0:
             return torch.zeros((0, len(self.columns)), dtype=torch.int64, device=prediction.device)
+        if prediction.device.type == "mps":  # has no float64
+            return self.slice_sums(prediction.cpu(), ct.cpu(), mask.cpu()).to(prediction.device)
         if prediction[0].numel() >= MAX_PIXELS:
             raise ValueError("a slice of 2**31 pixels or more would overflow its sums")
         return _in_chunks(self._chunk_sums, prediction, ct, mask)
@@ -163,22 +166,22 @@ class SumsLayout:
         """As `slice_sums`."""
         n = prediction.shape[0]
         y, x = quantise(prediction).view(n, -1), quantise(ct).view(n, -1)
-        cells, shape = self._cells(x, y, mask.reshape(n, -1))
-        sums = {"n": _count(cells, shape), "abs": _sum((x - y).abs_().long(), cells := cells.long(), shape)}
-        x, y = x.long(), y.long()
-        for name, values in (("x", x), ("y", y), ("xx", x * x), ("yy", y * y), ("xy", x * y)):
-            sums[name] = _sum(values, cells, shape)
-        sums["sq"] = sums["xx"] - 2 * sums["xy"] + sums["yy"]
-        parts = [self._scope_sums({k: v.sum(1) for k, v in sums.items()})]
-        parts += [self._scope_sums({k: v[:, 1] for k, v in sums.items()})]
-        return torch.cat([*parts, torch.ones_like(parts[0][:, :1])], dim=1)
+        inside = mask.reshape(n, -1) != 0
+        cells, shape = self._cells(x, y, inside)
+        tables = {"n": _count(cells, shape), "abs": _sum((x - y).abs_().long(), cells.long(), shape)}
+        moments = _moments(x, y, inside)
+        scopes = [
+            self._scope_sums({name: table.sum(1) for name, table in tables.items()}, moments[:, 0]),
+            self._scope_sums({name: table[:, 1] for name, table in tables.items()}, moments[:, 1]),
+        ]
+        return torch.cat([*scopes, torch.ones_like(scopes[0][:, :1])], dim=1)
 
-    def _cells(self, x: Tensor, y: Tensor, mask: Tensor) -> tuple[Tensor, tuple[int, int, int, int]]:
+    def _cells(self, x: Tensor, y: Tensor, inside: Tensor) -> tuple[Tensor, tuple[int, int, int, int]]:
         """Cell number of each pixel, int32, in the table (slice, in mask, class of the CT, class of the prediction)."""
         n_y = len(self.thresholds) + 1
         n_x = n_y + len(TISSUES) - 1
         cells = _classes(x, self._x_edges, n_y).add_(_classes(y, self._y_edges, 1))
-        cells += (mask != 0).int().mul_(n_x * n_y)
+        cells += inside.int().mul_(n_x * n_y)
         return _by_slice(cells, 2 * n_x * n_y), (x.shape[0], 2, n_x, n_y)
 
     @property
@@ -194,16 +197,17 @@ class SumsLayout:
     def _x_edges(self) -> tuple[int, ...]:
         return tuple(sorted(self._y_edges + self._tissue_edges))
 
-    def _scope_sums(self, sums: dict[str, Tensor]) -> Tensor:
-        """Columns of one scope, (B, ...), from tables (B, class of the CT, class of the prediction)."""
-        totals = [sums[name].sum((1, 2)) for name in _MOMENTS]
+    def _scope_sums(self, tables: dict[str, Tensor], moments: Tensor) -> Tensor:
+        """Columns of one scope, (B, ...), of tables (B, class of CT, class of prediction) and moments (B, 5)."""
+        x, y, xx, yy, xy = moments.unbind(1)
+        totals = [tables["n"].sum((1, 2)), tables["abs"].sum((1, 2)), xx - 2 * xy + yy, x, y, xx, yy, xy]
         x_edges, (air, bone) = self._x_edges, self._tissue_edges
         bounds = [0, x_edges.index(air) + 1, x_edges.index(bone) + 1, len(x_edges) + 1]
         for name in ("abs", "n"):
-            rows = sums[name].sum(2)
+            rows = tables[name].sum(2)
             totals += [rows[:, low:high].sum(1) for low, high in pairwise(bounds)]
         x_from = [x_edges.index(edge) + 1 for edge in self._y_edges]
-        n = sums["n"]
+        n = tables["n"]
         totals += [n[:, first:, k + 1 :].sum((1, 2)) for k, first in enumerate(x_from)]
         totals += [n[:, first:].sum((1, 2)) for first in x_from]
         totals += [n[:, :, k + 1 :].sum((1, 2)) for k in range(len(x_from))]
@@ -243,9 +247,34 @@ def _sum(values: Tensor, cells: Tensor, shape: tuple[int, int, int, int]) -> Ten
     return table
 
 
+def _moments(x: Tensor, y: Tensor, inside: Tensor) -> Tensor:
+    """Sums of x, y, xx, yy and xy of 16-bit values (B, P), over all pixels and over those inside: int64 (B, 2, 5).
+
+    Products of matrices in float64, which are exact: all partial sums are integers below 2**53.
+    """
+    total = torch.zeros((len(x), 2, 5), dtype=torch.int64, device=x.device)
+    for start in range(0, x.shape[1], _EXACT_PIXELS):
+        x_part, y_part, inside_part = (image[:, start : start + _EXACT_PIXELS] for image in (x, y, inside))
+        rows = (x_part, y_part, torch.ones_like(x_part[:, :1]), x_part * inside_part, y_part * inside_part)
+        values = torch.empty((len(x), 5, x_part.shape[1]), dtype=torch.float64, device=x.device)
+        for row, pixels in enumerate(rows):
+            values[:, row] = pixels
+        with torch.autocast(x.device.type, enabled=False):
+            products = (values @ values[:, :3].mT).long()
+        for scope, (x_row, y_row) in enumerate(((0, 1), (3, 4))):
+            total[:, scope, 0] += products[:, x_row, 2]
+            total[:, scope, 1] += products[:, y_row, 2]
+            total[:, scope, 2] += products[:, x_row, 0]
+            total[:, scope, 3] += products[:, y_row, 1]
+            total[:, scope, 4] += products[:, x_row, 1]
+    return total
+
+
 def _in_chunks(function: Callable[..., Tensor], *images: Tensor) -> Tensor:
     """Apply to a batch; on the CPU a few slices at a time, so that what lies in between stays in the cache."""
     n_slices = max(1, _CPU_CHUNK_PIXELS // images[0][0].numel()) if images[0].device.type == "cpu" else len(images[0])
     if n_slices >= len(images[0]):
         return function(*images)
-    return torch.cat([function(*part) for part in zip(*(torch.split(image, n_slices) for image in images), strict=True)])
+    return torch.cat(
+        [function(*part) for part in zip(*(torch.split(image, n_slices) for image in images), strict=True)]
+    )

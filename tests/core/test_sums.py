@@ -213,3 +213,14 @@ def test_what_is_no_table_is_said_in_one_line(tmp_path, text):
         SumsTable.read_csv(path)
     with pytest.raises(SctError, match="no such file"):
         SumsTable.read_csv(tmp_path / "other.csv")
+
+
+def test_sums_are_exact_under_autocast_and_in_parts(monkeypatch):
+    prediction, ct, mask = images(5, 32)
+    expected = LAYOUT.slice_sums(prediction, ct, mask)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(LAYOUT.slice_sums(prediction, ct, mask), expected)
+    for pixels in (7, 1000):
+        monkeypatch.setattr("sct.core.pixel_sums._EXACT_PIXELS", pixels)
+        monkeypatch.setattr("sct.core.pixel_sums._CPU_CHUNK_PIXELS", pixels)
+        assert torch.equal(LAYOUT.slice_sums(prediction, ct, mask), expected)
