@@ -30,7 +30,7 @@ def typer_door(command: Callable[..., None]) -> None:
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command()(command)
-    _with_one_line_errors(app)
+    one_line_errors(app)
 
 
 def hydra_door(task: Callable[[Any], Any], config_name: str) -> None:
@@ -49,7 +49,7 @@ def hydra_door(task: Callable[[Any], Any], config_name: str) -> None:
     if shows_traceback:
         app()
     else:
-        _with_one_line_errors(app)
+        one_line_errors(app)
 
 
 def _quiet(task: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -79,7 +79,8 @@ def register_resolvers() -> None:
     )
 
 
-def _with_one_line_errors(app: Callable[[], Any]) -> None:
+def one_line_errors(app: Callable[[], Any]) -> None:
+    """Call `app`; a user's mistake ends in one line on stderr and exit code 1, Ctrl-C in 130."""
     try:
         app()
     except SctError as error:

@@ -253,13 +253,13 @@ def words_door(task: Callable[[Sequence[str]], None], config_name: str) -> None:
 
     Flags (`--help`, `--cfg job`, ...) are Hydra's own; an error of the user ends in one line, as at every door.
     """
-    from sct._door import _with_one_line_errors, hydra_door
+    from sct._door import one_line_errors, hydra_door
 
     arguments = sys.argv[1:]
     if any(word.startswith("-") and word not in _SWEEP_FLAGS for word in arguments):
         hydra_door(_no_job, config_name)
         return
-    _with_one_line_errors(lambda: task(arguments))
+    one_line_errors(lambda: task(arguments))
 
 
 def _no_job(_: "DictConfig") -> None:

@@ -42,6 +42,11 @@ def test_the_wheel_carries_its_configuration(installed: Path, tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_wheel_carries_all_that_is_no_module(installed: Path) -> None:
+    found = {p.relative_to(ROOT / "sct") for p in (ROOT / "sct").rglob("*") if p.is_file() and p.suffix != ".pyc"}
+    assert found <= {p.relative_to(installed / "sct") for p in (installed / "sct").rglob("*")}
+
+
 def test_the_installed_command_lists_its_doors(installed: Path, tmp_path: Path) -> None:
     listed = _python(installed, tmp_path, "-m", "sct")
     assert listed.returncode == 0

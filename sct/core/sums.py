@@ -77,8 +77,10 @@ class SumsTable:
 
     def by_participant(self) -> dict[str, dict[str, int]]:
         """Sums of each participant over its planes and slices, by participant_id in order."""
-        ids = sorted({key[0] for key in self.rows})
-        return {name: _total(row for key, row in self.rows.items() if key[0] == name) for name in ids}
+        groups: dict[str, list[dict[str, int]]] = {}
+        for key, row in self.rows.items():
+            groups.setdefault(key[0], []).append(row)
+        return {name: _total(groups[name]) for name in sorted(groups)}
 
     def by_plane(self) -> "SumsTable":
         """The table with slices of one participant and plane put together."""
