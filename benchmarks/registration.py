@@ -7,6 +7,7 @@ Writes a Markdown table: target registration error (TRE) over the head, per part
 """
 
 import argparse
+import tempfile
 import time
 from pathlib import Path
 
@@ -31,7 +32,15 @@ def head_points(ct: Volume) -> np.ndarray:
     return apply_affine(ct.affine, index[:: max(1, len(index) // N_POINTS)].astype(float))
 
 
-def measure(participant: Participant, methods: list[str], pictures: Path | None) -> list[str]:
+def some_landmarks(path: Path, count: int, folder: Path) -> Path:
+    """A landmarks.tsv with `count` of the landmarks, evenly picked from the list."""
+    header, *lines = path.read_text().splitlines()
+    picked = np.unique(np.linspace(0, len(lines) - 1, min(count, len(lines))).round().astype(int))
+    (folder / path.name).write_text("\n".join([header, *(lines[i] for i in picked)]) + "\n")
+    return folder / path.name
+
+
+def measure(participant: Participant, methods: list[str], count: int, folder: Path, pictures: Path | None) -> list[str]:
     """One row of the table."""
     mr, ct = read_volume(participant.mr), read_volume(participant.ct)
     record = participant.mr.with_name("displacement.json")
@@ -42,7 +51,9 @@ def measure(participant: Participant, methods: list[str], pictures: Path | None)
     row.append(f"{np.median(np.linalg.norm(in_mr - in_ct, axis=1)):.1f}")
     for method in methods:
         start = time.perf_counter()
-        landmarks = participant.landmarks if method != "mutual_information" else None
+        landmarks = None
+        if method != "mutual_information" and participant.landmarks is not None:
+            landmarks = some_landmarks(participant.landmarks, count, folder)
         registration = register(mr, ct, "mutual_information" if "+" in method else method, landmarks)
         seconds = time.perf_counter() - start
         error = np.linalg.norm(apply_affine(registration.matrix, in_mr) - in_ct, axis=1)
@@ -60,11 +71,16 @@ def main() -> None:
     parser.add_argument(
         "--methods", nargs="+", default=["landmarks", "mutual_information", "landmarks + mutual_information"]
     )
+    parser.add_argument("--landmarks", type=int, default=12, help="how many of the landmarks are used")
     parser.add_argument("--pictures", type=Path, help="folder for a checkerboard picture of each result")
     arguments = parser.parse_args()
     try:
         cohort = read_cohort(arguments.cohort)
-        rows = [measure(participant, arguments.methods, arguments.pictures) for participant in cohort.participants]
+        with tempfile.TemporaryDirectory() as folder:
+            rows = [
+                measure(one, arguments.methods, arguments.landmarks, Path(folder), arguments.pictures)
+                for one in cohort.participants
+            ]
     except SctError as error:
         raise SystemExit(f"error: {error}") from error
     header = ["participant", "technique", "age", "before, mm"]
