@@ -58,7 +58,7 @@ def draw_mr_protocol(
     return MrProtocol(
         spacing_mm=max(size, wide / 265) * spacing_mm,
         fov_mm=(wide * float(rng.uniform(0.75, 0.9)), wide, tall),
-        offset_mm=(float(rng.normal(0, 2)), float(rng.normal(0, 5)), float(rng.normal(-4, 8))),
+        offset_mm=(float(rng.normal(0, 2)), float(rng.normal(4, 4)), float(rng.normal(9 * head_scale, 7))),
         resolution=float(ringing),
         bias=(float(rng.uniform(0.03, 0.22)), float(rng.uniform(0.0, 0.5))),
         bias_pitch_mm=float(rng.uniform(70, 130)),

@@ -84,6 +84,8 @@ def make_participant(settings: PhantomSettings, index: int) -> PhantomParticipan
     sequence = draw_sequence(generator(seed, index, "sequence"), technique, float(columns["field_strength"]))
     signals = tissue_signals(values, sequence)
     signals /= np.abs(signals).max()
+    if technique == "GRE":  # fresh blood flows in unsaturated
+        signals[Tissue.BLOOD] *= generator(seed, index, "inflow").uniform(1.0, 3.5)
     susceptibility = np.array([_SUSCEPTIBILITY_PPM.get(tissue, 0.0) for tissue in Tissue])
     metal = np.array([float(tissue == Tissue.METAL) for tissue in Tissue])
     table = np.stack(

@@ -32,7 +32,9 @@ def texture(strength: Array, grid: Grid, rng: np.random.Generator, scales: tuple
         part = strength[i, j, k]
         if part.any():
             total = np.zeros(part.shape, dtype=np.float32)
-            for field, (_, weight) in zip(fields, scales, strict=True):
+            for field, (pitch_mm, weight) in zip(fields, scales, strict=True):
+                if pitch_mm < 0.6 * grid.spacing_mm:
+                    continue  # a voxel averages it away
                 total += np.float32(weight / norm) * field.on_axes(axes[0][i], axes[1][j], axes[2][k])
             part *= total
     return strength

@@ -33,14 +33,14 @@ def test_same_seed_same_voxels_other_seed_other_voxels(coarse_adult):
 
 def test_coarse_and_fine_show_the_same_anatomy(coarse_adult):
     """The fine CT averaged over the coarse voxels is the coarse CT, but for noise and kernel."""
-    fine = make_participant(PhantomSettings(8, 2.0, 0), 5)
-    low = fine.ct.affine[:3, 3] - 1.0
-    assert low == pytest.approx(coarse_adult.ct.affine[:3, 3] - 2.0)
-    shape = [min(a, 2 * b) // 2 * 2 for a, b in zip(fine.ct.shape, coarse_adult.ct.shape, strict=True)]
+    fine, coarse = coarse_adult, make_participant(PhantomSettings(8, 8.0, 0), 5)
+    low = fine.ct.affine[:3, 3] - 2.0
+    assert low == pytest.approx(coarse.ct.affine[:3, 3] - 4.0)
+    shape = [min(a, 2 * b) // 2 * 2 for a, b in zip(fine.ct.shape, coarse.ct.shape, strict=True)]
     cut = fine.ct.data[: shape[0], : shape[1], : shape[2]].astype(float)
     averaged = cut.reshape(shape[0] // 2, 2, shape[1] // 2, 2, shape[2] // 2, 2).mean(axis=(1, 3, 5))
-    coarse = coarse_adult.ct.data[: averaged.shape[0], : averaged.shape[1], : averaged.shape[2]]
-    assert np.corrcoef(averaged.ravel(), coarse.ravel())[0, 1] > 0.98
+    coarse = coarse.ct.data[: averaged.shape[0], : averaged.shape[1], : averaged.shape[2]]
+    assert np.corrcoef(averaged.ravel(), coarse.ravel())[0, 1] > 0.96
     bone = averaged > 300, coarse > 300
     assert 2 * (bone[0] & bone[1]).sum() / (bone[0].sum() + bone[1].sum()) > 0.85
 
@@ -109,7 +109,7 @@ def test_a_head_ct_has_air_tissue_and_bone_in_their_places(coarse_adult):
 
 @pytest.mark.parametrize(("index", "technique"), [(0, "ZTE"), (1, "UTE"), (2, "GRE")])
 def test_bone_is_brighter_than_air_without_echo_time(index, technique):
-    participant = make_participant(PhantomSettings(8, 3.0, 3), index)
+    participant = make_participant(PhantomSettings(8, 4.0, 3), index)
     assert participant.columns["technique"] == technique
     mr, inside = on_ct_grid(participant)
     ct = participant.ct.data
@@ -138,10 +138,9 @@ def test_mr_has_its_own_grid_in_the_same_world(coarse_adult):
     assert np.median(values[inside & soft]) > 4 * np.median(values[inside & (ct.data < -900)])
 
 
-def test_displacement_carries_ct_onto_mr_and_landmarks_agree():
-    settings = PhantomSettings(8, 4.0, 0, displaced=True)
-    moved = make_participant(settings, 5)
-    still = make_participant(PhantomSettings(8, 4.0, 0), 5)
+def test_displacement_carries_ct_onto_mr_and_landmarks_agree(coarse_adult):
+    moved = make_participant(PhantomSettings(8, 4.0, 0, displaced=True), 5)
+    still = coarse_adult
     assert np.array_equal(moved.ct.data, still.ct.data)
     assert moved.displacement is not None
     linear = moved.displacement[:3, :3]
