@@ -253,7 +253,7 @@ def words_door(task: Callable[[Sequence[str]], None], config_name: str) -> None:
 
     Flags (`--help`, `--cfg job`, ...) are Hydra's own; an error of the user ends in one line, as at every door.
     """
-    from sct._door import one_line_errors, hydra_door
+    from sct._door import hydra_door, one_line_errors
 
     arguments = sys.argv[1:]
     if any(word.startswith("-") and word not in _SWEEP_FLAGS for word in arguments):
