@@ -48,20 +48,25 @@ class LatticeField:
 
         The B-spline is separable, so a grid costs three small matrix products.
         """
-        parts, spans = [], []
+        near, parts = self.values, []
         for axis, places in enumerate((x, y, z)):
             nodes, weights = _weights(places, self.origin_mm[axis], self.pitch_mm)
-            size = self.values.shape[axis]
+            size = near.shape[axis]
             if not self.periodic:
-                weights[:, (nodes < 0) | (nodes >= size)] = 0.0
-                nodes = np.clip(nodes, 0, size - 1)
+                known = (nodes >= 0) & (nodes < size)
+                nodes, weights = nodes[known], weights[:, known]
+                if not len(nodes):
+                    return np.zeros((len(x), len(y), len(z)), dtype=np.float32)
+            start = int(nodes[0]) % size
+            if start + len(nodes) <= size:
+                near = near[(slice(None),) * axis + (slice(start, start + len(nodes)),)]
+            else:
+                near = np.take(near, nodes % size, axis=axis)
             parts.append(weights)
-            spans.append(nodes % size)
-        near = self.values[np.ix_(*spans)]
         # In this order no product needs its operands moved in memory.
-        first = (parts[0] @ near.reshape(len(spans[0]), -1)).reshape(len(x), len(spans[1]), len(spans[2]))
+        first = (parts[0] @ near.reshape(len(near), -1)).reshape(len(x), *near.shape[1:])
         second = np.matmul(parts[1], first)
-        return np.asarray((second.reshape(-1, len(spans[2])) @ parts[2].T).reshape(len(x), len(y), len(z)))
+        return np.asarray((second.reshape(-1, near.shape[2]) @ parts[2].T).reshape(len(x), len(y), len(z)))
 
 
 # Root mean square over a cell of the B-spline weights' norm: sqrt(151/315) in one dimension.
