@@ -5,10 +5,15 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-slurm lint bench clean
+.PHONY: help system setup demo test test-slow test-slurm lint bench clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+system: ## Debian packages (as root) that some tests use: a browser, a DICOM validator, off-screen OpenGL; others skip them
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	  chromium dicom3tools libegl1 libegl-mesa0 libgl1-mesa-dri libgl1 libxrender1 > /dev/null
 
 setup: $(STAMP) ## .venv with everything that runs, tests and measures
 
