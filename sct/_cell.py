@@ -62,7 +62,7 @@ class CellRunner:
         config = {str(key): value for key, value in config.items()} | {"seed": cell.seed, "fold": cell.fold}
         if is_baseline(cfg):  # made once, whatever the sweep says of what it does not use
             config |= {"loss": {"name": "none"}, "optim": None, "augment": None}
-        split = self._split(cfg, cell)
+        split = self.split(cfg, cell)
         with claim(folder) as ours:
             if not ours:
                 print(f"{cell.label}: another process is at it", file=sys.stderr)
@@ -82,7 +82,12 @@ class CellRunner:
                 return False
         return True
 
-    def _split(self, cfg: "DictConfig", cell: Cell) -> "Split":
+    def split(self, cfg: "DictConfig", cell: Cell) -> "Split":
+        """Who of the store trains, validates and is tested in a cell.
+
+        Raises:
+            SctError: A mistake in `data` or `experiment`; a subset with too few participants.
+        """
         from sct.training.folds import FoldPlan
 
         plan = FoldPlan(

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from sct.core.errors import SctError
 
-__all__ = ["config_folder", "hydra_door", "register_resolvers", "typer_door"]
+__all__ = ["config_folder", "hydra_door", "register_resolvers", "typer_door", "word"]
 
 
 def config_folder() -> Path:
@@ -71,12 +71,18 @@ def _quiet(task: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def register_resolvers() -> None:
-    """Teach OmegaConf `${sct.folder_name:DIR}`: a folder's own name, which `conf/cohort/folder.yaml` takes."""
+    """Teach OmegaConf `${sct.folder_name:DIR}`, a folder's own name, and `${sct.word:TEXT}` (see `word`)."""
     from omegaconf import OmegaConf
 
     OmegaConf.register_new_resolver(
         "sct.folder_name", lambda folder: Path(str(folder)).resolve().name, replace=True, use_cache=False
     )
+    OmegaConf.register_new_resolver("sct.word", word, replace=True, use_cache=False)
+
+
+def word(value: object) -> str:
+    """A value of participants.tsv as part of a folder's name: `GE MEDICAL SYSTEMS` -> `GE_MEDICAL_SYSTEMS`."""
+    return re.sub(r"[^A-Za-z0-9.]+", "_", str(value))
 
 
 def one_line_errors(app: Callable[[], Any]) -> None:

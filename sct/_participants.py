@@ -9,7 +9,7 @@ from sct.core.errors import SctError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-__all__ = ["values_of_column"]
+__all__ = ["participant_rows", "values_of_column"]
 
 
 def values_of_column(config: "DictConfig", column: str) -> list[str]:
@@ -17,6 +17,20 @@ def values_of_column(config: "DictConfig", column: str) -> list[str]:
 
     Raises:
         SctError: No cohort folder; no such column.
+    """
+    rows = participant_rows(config)
+    known = sorted({name for row in rows for name in row})
+    if column not in known:
+        near = difflib.get_close_matches(column, known, n=1) or known or ["none"]
+        raise SctError(f"experiment.column={column}: not in participants.tsv; did you mean {' or '.join(near)}?")
+    return sorted({row[column] for row in rows if row.get(column)})
+
+
+def participant_rows(config: "DictConfig") -> list[dict[str, str]]:
+    """The columns of each participant that the configuration chooses; of a phantom not made yet, by its settings.
+
+    Raises:
+        SctError: No cohort folder.
     """
     from omegaconf import OmegaConf
 
@@ -30,14 +44,8 @@ def values_of_column(config: "DictConfig", column: str) -> list[str]:
     if phantom and not root.is_dir():
         table = _phantom_table(phantom)
         chosen = select(table, sorted(next(iter(table.values()))), conditions, f"cohort={config.cohort.name}")
-        rows = [table[name] for name in chosen]
-    else:
-        rows = [participant.columns for participant in read_cohort(root, where=conditions).participants]
-    known = sorted({name for row in rows for name in row})
-    if column not in known:
-        near = difflib.get_close_matches(column, known, n=1) or known or ["none"]
-        raise SctError(f"experiment.column={column}: not in participants.tsv; did you mean {' or '.join(near)}?")
-    return sorted({row[column] for row in rows if row.get(column)})
+        return [table[name] for name in chosen]
+    return [participant.columns for participant in read_cohort(root, where=conditions).participants]
 
 
 def _phantom_table(phantom: "DictConfig") -> dict[str, dict[str, str]]:

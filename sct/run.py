@@ -4,11 +4,12 @@ Makes and prepares what is missing, then works through the cells that the words 
 an experiment that is a sweep) one per combination and fold. A finished cell is skipped, an unfinished one goes on.
 """
 
+import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sct._door import hydra_door
 from sct.core.errors import SctError
 
 if TYPE_CHECKING:
@@ -22,6 +23,22 @@ __all__ = ["main", "run"]
 
 def main() -> None:
     """Parse the command line and run."""
+    from sct._door import hydra_door, one_line_errors
+    from sct._preflight import needs_plan
+
+    words = sys.argv[1:]
+    if needs_plan(words):
+        one_line_errors(lambda: _run_sweep(words))
+    else:
+        hydra_door(run, "run")
+
+
+def _run_sweep(words: Sequence[str]) -> None:
+    """Check all jobs before the first begins, then start them."""
+    from sct._door import hydra_door
+    from sct._preflight import checked_plan
+
+    checked_plan(words)
     hydra_door(run, "run")
 
 
@@ -42,6 +59,8 @@ def run(cfg: "DictConfig") -> None:
     runner = CellRunner(store)
     runs = Path(cfg.runs)
     jobs = job_cells(cfg)
+    for config, cell in jobs:  # a subset too small is told before others are trained
+        runner.split(config, cell)
     failed = [cell for config, cell in jobs if not runner.run(config, cell)]
     for seed_cells in _by_seed(jobs):
         _show(seed_cells, runs, runner.window)

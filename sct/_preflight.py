@@ -1,0 +1,61 @@
+"""Mistakes of a whole sweep, told before the first of its jobs begins."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sct.core.errors import SctError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from sct._sweep import Plan
+    from sct.study.subsets import Subset
+
+__all__ = ["SWEEP_FLAGS", "checked_plan", "needs_plan"]
+
+SWEEP_FLAGS = {"-m", "--multirun"}
+_PLANNED = ("experiment=", "launcher=")
+
+
+def needs_plan(words: Sequence[str]) -> bool:
+    """Whether the words may stand for more than one job; flags such as `--help` are for Hydra alone."""
+    if any(word.startswith("-") and word not in SWEEP_FLAGS for word in words):
+        return False
+    return any(word in SWEEP_FLAGS or word.startswith(_PLANNED) for word in words)
+
+
+def checked_plan(words: Sequence[str]) -> "Plan":
+    """The plan of a sweep whose every job can begin.
+
+    Raises:
+        SctError: Two experiments at once; a seed, fold, column or value that is not there; a subset smaller than the
+            number of folds. A sweep would meet the last in one of its jobs, after having trained in others.
+        hydra.errors.HydraException: Unknown choices, keys, or grammar.
+    """
+    from sct._sweep import plan_cells
+    from sct.study.subsets import subset_of
+
+    plan = plan_cells(words)
+    subsets = {subset for planned in plan.cells if (subset := subset_of(planned.cell.experiment))}
+    for subset in sorted(subsets):
+        _check_subset(plan.config, subset)
+    return plan
+
+
+def _check_subset(config: "DictConfig", subset: "Subset") -> None:
+    """Somebody must be in the subset, and in cross-validation somebody in each fold."""
+    from sct._door import word
+    from sct._participants import participant_rows, values_of_column
+
+    values = values_of_column(config, subset.column)
+    if subset.value not in map(word, values):
+        raise SctError(
+            f"experiment.value={subset.value}: nobody has this {subset.column}; there are {', '.join(values)}"
+        )
+    n = sum(word(row.get(subset.column, "")) == subset.value for row in participant_rows(config))
+    n_folds = int(config.data.n_folds)
+    if subset.condition != "separate" and n < n_folds:
+        raise SctError(
+            f"experiment.value={subset.value}: {n} participants have this {subset.column}, too few for "
+            f"data.n_folds={n_folds}; take fewer folds, or another experiment.value"
+        )
