@@ -34,7 +34,7 @@ class PatientStopping(EarlyStopping):
     @property
     def stopped(self) -> bool:
         """Whether patience, or a loss that is not finite, ended the training."""
-        return self.stopping_reason.value != 0
+        return self.stopped_epoch > 0  # 0 while training goes on; Lightning before 2.6 keeps no reason
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """End at once when the run that is resumed had already come to its end."""
