@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import sys
+from pathlib import Path
 
 __all__ = ["main"]
 
@@ -33,6 +34,8 @@ def main() -> None:
         print(f"error: sct {name}: no such command; did you mean {', '.join(nearest)}?", file=sys.stderr)
         sys.exit(2)
     sys.argv = [f"sct {name}", *arguments[1:]]
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, "")  # as `python -m` does: one's own losses and networks lie in the folder of the call
     importlib.import_module(f"sct.{name}").main()
 
 

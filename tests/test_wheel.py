@@ -54,3 +54,12 @@ def test_the_installed_command_lists_its_doors(installed: Path, tmp_path: Path) 
     unknown = _python(installed, tmp_path, "-m", "sct", "sumarize")
     assert unknown.returncode == 2
     assert unknown.stderr.strip() == "error: sct sumarize: no such command; did you mean summarize?"
+
+
+def test_the_command_finds_modules_in_the_folder_of_the_call(tmp_path: Path) -> None:
+    (tmp_path / "mylosses.py").touch()
+    code = (
+        "import sys; from sct.__main__ import main; sys.argv = ['sct', 'phantom', '--help']\n"
+        "try: main()\nexcept SystemExit: import mylosses"
+    )
+    subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, check=True, capture_output=True)
