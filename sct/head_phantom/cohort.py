@@ -32,15 +32,15 @@ def write_phantom_cohort(root: Path, settings: PhantomSettings, jobs: int | None
         jobs: Processes; None for one per core. A single process works without a pool.
 
     Raises:
-        SctError: `jobs` is below one, the folder holds a cohort that is not a phantom, or it cannot be written.
+        SctError: `jobs` is below one, the folder holds anything that is not a phantom, or it cannot be written.
     """
     from tqdm import tqdm
 
     root = Path(root)
     if jobs is not None and jobs < 1:
         raise SctError(f"jobs={jobs}: must be at least 1")
-    if (root / "participants.tsv").exists() and not (root / _DESCRIPTION).exists():
-        raise SctError(f"{root}: holds a cohort that is not a phantom; give another folder")
+    if not _is_ours(root):
+        raise SctError(f"{root}: holds files that are not a phantom; give another folder")
     missing = [index for index in range(settings.participants) if not _is_finished(root, settings, index)]
     table = _participants_table(settings)
     listed = root / "participants.tsv"
@@ -60,6 +60,19 @@ def write_phantom_cohort(root: Path, settings: PhantomSettings, jobs: int | None
         for _ in _each_finished(root, settings, missing, jobs or os.cpu_count() or 1):
             bar.update()
     write_text(listed, table)
+
+
+def _is_ours(root: Path) -> bool:
+    """Whether nothing of somebody else can be lost: no folder, an empty one, or one that a phantom was begun in.
+
+    A description alone says little: every BIDS data set has one.
+    """
+    if not root.exists() or (root.is_dir() and all(path.name.startswith(".") for path in root.iterdir())):
+        return True
+    try:
+        return bool(read_json(root / _DESCRIPTION)["GeneratedBy"][0]["Name"] == "sct.phantom")
+    except (SctError, KeyError, IndexError, TypeError):
+        return False
 
 
 def _each_finished(root: Path, settings: PhantomSettings, indices: list[int], jobs: int) -> Iterator[None]:

@@ -125,11 +125,28 @@ def test_landmarks_and_affine_of_a_displaced_cohort_come_and_go(tmp_path):
     assert not (folder / "displacement.json").exists()
 
 
-def test_a_cohort_of_somebody_else_is_not_overwritten(tmp_path):
-    (tmp_path / "participants.tsv").write_text("participant_id\nmine\n")
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"participants.tsv": "participant_id\nmine\n"},
+        {"participants.tsv": "participant_id\nsub-01\n", "dataset_description.json": '{"Name": "a BIDS data set"}'},
+        {"dataset_description.json": '{"GeneratedBy": [{"Name": "fMRIPrep"}]}'},
+        {"sub-01/mr.nii.gz": "a scan", "sub-01/ct.nii.gz": "another"},
+    ],
+)
+def test_what_is_somebody_elses_is_not_overwritten(tmp_path, files):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
     with pytest.raises(SctError, match="not a phantom"):
         write_phantom_cohort(tmp_path, SMALL, 1)
-    assert (tmp_path / "participants.tsv").read_text() == "participant_id\nmine\n"
+    assert {str(p.relative_to(tmp_path)): p.read_text() for p in tmp_path.rglob("*") if p.is_file()} == files
+
+
+def test_a_file_is_no_folder_for_a_cohort(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(SctError, match="not a phantom"):
+        write_phantom_cohort(tmp_path / "file", SMALL, 1)
 
 
 def test_jobs_below_one_are_refused(tmp_path):
