@@ -26,8 +26,8 @@ def paint_brain(canvas: Canvas, head: Head, cavity: Array) -> None:
     _paint_ventricles(canvas, head)
     gap = np.float32(head.csf_gap)
     surface = cavity + gap * (1 + 0.35 * canvas.noise["thickness"])
-    tentorium = z - 20 + 0.35 * (y + 40) - 0.004 * ax**2  # above it the cerebrum
-    is_low = canvas.touches((0, -100, -40), (60, 8, 46))
+    tentorium = z - 20 + 0.35 * (y + 40) - 0.004 * ax**2 + 1.5 * np.maximum(y + 5, 0)  # above it the cerebrum
+    is_low = canvas.touches((0, -105, -45), (66, 24, 56))
     if is_low:
         hind = smooth_max(surface, tentorium + 2.0, 3)
         folia = np.abs(np.sin((z - 0.5 * y + 2.5 * canvas.noise["wobble"]) * np.float32(2 * np.pi / 11.0)))
@@ -44,7 +44,7 @@ def paint_brain(canvas: Canvas, head: Head, cavity: Array) -> None:
     fore = smooth_max(surface, -tentorium + 1.0, 2)
     floor = 52 + 0.2 * y - np.where(np.abs(y) > 45, np.float32(30), np.float32(0))
     fissure = np.minimum(1.2 + np.float32(head.sulcus) - ax, z - floor)
-    fore = smooth_max(fore, fissure, 1.5) if canvas.touches((0, -100, 10), (8, 90, 120)) else fore
+    fore = smooth_max(fore, fissure, 1.5)
     cisterns = ellipsoid(x, y, z, (0, 14, 24), (16, 14, 9))
     fore = np.maximum(fore, -cisterns)
     sylvian = np.abs(z - 30 - 0.25 * (y - 10)) - 1.3
@@ -70,7 +70,7 @@ def paint_brain(canvas: Canvas, head: Head, cavity: Array) -> None:
 
 
 def _paint_ventricles(canvas: Canvas, head: Head) -> None:
-    if not canvas.touches((0, -75, 2), (50, 45, 75)):
+    if not canvas.touches((0, -78, -14), (50, 48, 78)):
         return
     x, ax, y, z = canvas.x, canvas.ax, canvas.y, canvas.z
     size = head.ventricles
@@ -114,7 +114,7 @@ def _paint_vessels(canvas: Canvas, cavity: Array) -> None:
         canvas.paint(Tissue.BLOOD, np.maximum(transverse, cavity))
         straight = capsule(x, y, z, (0, -86, 24), (0, -46, 40), 2.2, 1.8)
         canvas.paint(Tissue.BLOOD, straight)
-    if canvas.touches((0, -14, -20), (24, 40, 34)):
+    if canvas.touches((0, -14, -20), (44, 40, 36)):
         basilar = capsule(x, y, z, (0, 3, -12), (0, 12, 16), 1.7, 1.6)
         middle = tube(ax, y, z, [(9, 22, 22), (24, 20, 22), (38, 16, 27)], [1.9, 1.6, 1.3])
         canvas.paint(Tissue.BLOOD, np.minimum(basilar, middle))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Grid", "blocks"]
 
-_BLOCK = 32  # voxels along an edge: a block's arrays stay in the processor's cache
+_BLOCK = 24  # voxels along an edge: a block's arrays stay in the processor's cache
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def _dropped(canvas: Canvas, head: Head) -> tuple[Array, Array]:
 
 def mandible_distance(canvas: Canvas, head: Head) -> Array | None:
     """Signed distance to the outside of the mandible; None where the block has none."""
-    if not canvas.touches((0, -2, -116), (64, 100, 8)):
+    if not canvas.touches((0, -16, -126), (80, 114, 22)):
         return None
     ax = canvas.ax
     y, z = _dropped(canvas, head)

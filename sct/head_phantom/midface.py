@@ -41,7 +41,7 @@ def paint_orbits(canvas: Canvas, head: Head, orbit: Array | None) -> None:
         return
     ax, y, z = canvas.ax, canvas.y, canvas.z
     # Eyes are nearly grown at birth (17 of 24 mm), heads are not.
-    radius = 12.0 * (0.71 + 0.29 * (1 - float(np.exp(-head.age / 1.5)))) / (head.scale / 1.0) * 0.98
+    radius = 12.0 * (0.71 + 0.29 * (1 - float(np.exp(-head.age / 1.5)))) * 0.98 / head.scale
     radius = min(radius, 13.4)
     centre = (_GLOBE[0], _GLOBE[1] + 0.5 * (radius - 12), _GLOBE[2])
     canvas.paint(Tissue.LENS, ellipsoid(ax, y, z, (centre[0], centre[1] + 7.4, centre[2]), (4.4, 2.0, 4.4)))
@@ -74,7 +74,7 @@ def paint_orbit_walls(canvas: Canvas, orbit: Array | None) -> None:
 
 def face_bone_distance(canvas: Canvas, head: Head, orbit: Array | None) -> Array | None:
     """Signed distance to the outside of the solid bones of the face; None where the block has none."""
-    if not canvas.touches((0, 2, -56), (74, 106, 46)):
+    if not canvas.touches((0, -8, -64), (90, 122, 60)):
         return None
     ax, y, z = canvas.ax, canvas.y, canvas.z
     # Margins of the orbit, the body of the zygoma, and its arch.

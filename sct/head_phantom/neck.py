@@ -103,7 +103,7 @@ def paint_airway(canvas: Canvas, head: Head) -> None:
     if head.age > 0.3:
         canvas.paint_layers([(Tissue.TRABECULAR, hyoid + 1.0), (Tissue.CORTICAL, hyoid)])
     shield = np.abs(tube(ax, y, z, [(16, 24, -100), (9, 42, -104), (0, 49, -106)], [1.5, 1.5, 1.5]))
-    thyroid = smooth_max(shield - 1.4 + 0.0 * z, np.abs(z + 107) - 12, 2)
+    thyroid = smooth_max(shield - 1.4, np.abs(z + 107) - 12, 2)
     canvas.paint(Tissue.CARTILAGE, thyroid)
     rings = smooth_max(np.abs(lower - 2.2) - 1.0, z + 118, 2)
     canvas.paint(Tissue.CARTILAGE, rings)

@@ -78,7 +78,7 @@ def sinus_distance(canvas: Canvas, head: Head) -> dict[str, Array]:
         flat = smooth_max(flat, 15.5 - ax, 4)
         result["maxillary"] = flat + (1 - np.minimum(size, np.float32(1.1))) * np.float32(13)
     if canvas.touches((0, 38, 2), (14, 84, 28)):
-        half = np.float32(10.5 + 0.03 * 20) + 0.02 * (y - 60)
+        half = np.float32(11) + 0.02 * (y - 60)
         block = smooth_max(np.abs(ax - 2 - half / 2) - half / 2, np.abs(y - 60) - 20, 4)
         block = smooth_max(block, np.abs(z - 13) - 10, 4)
         wobble = 1.6 * canvas.noise["wobble"]

@@ -18,7 +18,7 @@ _EAR_INWARD = np.float32(5.0)  # the places below are of a wide head; on average
 
 def base_distance(canvas: Canvas, head: Head) -> Array | None:
     """Signed distance to the solid parts of the skull base; None where the block has none."""
-    if not canvas.touches((0, -75, -60), (80, 60, 45)):
+    if not canvas.touches((0, -50, -62), (90, 66, 45)):
         return None
     x, ax, y, z = canvas.x, canvas.ax, canvas.y, canvas.z
     grown = min(1.0, 0.15 + head.age / 6)

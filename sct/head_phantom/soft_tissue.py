@@ -89,7 +89,7 @@ def paint_soft_tissue(canvas: Canvas, head: Head, skull: Array, skin: Array) -> 
         # Nose: more gland, muscle and cartilage than fat.
         canvas.paint(Tissue.GLAND, np.maximum(skin + 1.8, np.maximum(94 - y, np.abs(z + 8) - 26)))
     planes = np.abs(canvas.noise["planes"]) - 0.45  # fat between the bundles
-    if canvas.touches((0, -110, -260), (80, 90, -6)):
+    if canvas.touches((0, -110, -260), (84, 94, 4)):
         core = skin + (4 + 3 * head.cheek_fat * smooth_step(y, 0, 40))
         inner = smooth_max(smooth_max(core, z + 8, 6), y - 66 - 0.3 * (z + 60), 8)
         canvas.paint(Tissue.MUSCLE, np.maximum(inner, -planes))
@@ -112,7 +112,7 @@ def _paint_muscles(canvas: Canvas, head: Head, skull: Array, under_fat: Array) -
         canvas.paint(Tissue.MUSCLE, capsule(ax, y, z, (56, 26, 6), (47, 34, -14), 7, 5))
         masseter = capsule(ax * np.float32(1.1), y * np.float32(0.8), z, (64, 34, -10), (56, 20, -66), 7, 8)
         canvas.paint(Tissue.MUSCLE, np.maximum(masseter + fibres, under_fat))
-    if canvas.touches((5, 0, -80), (60, 66, 10)):
+    if canvas.touches((5, -14, -80), (74, 74, 10)):
         medial = capsule(ax, y, z, (19, 36, -12), (39, 22, -62), 7, 7)
         lateral = capsule(ax, y, z, (21, 38, -4), (45, 13, -10), 7, 5)
         canvas.paint(Tissue.MUSCLE, np.minimum(medial, lateral) + fibres)
@@ -128,7 +128,7 @@ def _paint_muscles(canvas: Canvas, head: Head, skull: Array, under_fat: Array) -
         canvas.paint(Tissue.GLAND, ellipsoid(ax, y, z, (29, 36, -84), (9, 13, 10)))
         lips = box(x, y, z, (0, 94, -48), (24, 6, 14), 5)
         canvas.paint(Tissue.MUSCLE, lips + fibres)
-    if canvas.touches((0, -100, -260), (70, 60, 0)):
+    if canvas.touches((0, -100, -260), (74, 64, 12)):
         sides = capsule(ax, y, z, (54, -20, -14), (20, 34, -190), 9, 9)
         back = tube(ax, y, z, [(14, -70, -8), (15, -58, -60), (16, -58, -190)], [10, 13, 13])
         deep = tube(ax, y, z, [(34, -48, -16), (34, -42, -70), (36, -38, -190)], [9, 12, 13])

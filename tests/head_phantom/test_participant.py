@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
+from sct.head_phantom import grid
 from sct.head_phantom.canvas import Canvas
 from sct.head_phantom.displacement import LANDMARKS, PLACEMENT_ERROR_MM, draw_displacement, draw_landmarks
+from sct.head_phantom.grid import Grid
 from sct.head_phantom.head import calvaria_thickness_mm, draw_head, head_scale
 from sct.head_phantom.participant import draw_anatomy, make_participant
 from sct.head_phantom.randomness import generator
@@ -200,3 +202,16 @@ def test_a_newborn_has_a_newborns_head():
     """A newborn's head is much smaller than an adult's, in proportion to the head circumference."""
     newborn, adult = draw_head(0, 0, 0.02, "F"), draw_head(0, 0, 30.0, "F")
     assert newborn.scale / adult.scale == pytest.approx(34.5 / 55, rel=0.06)
+
+
+@pytest.mark.parametrize("index", [0, 5])
+def test_anatomy_does_not_depend_on_how_it_is_cut_into_blocks(index, monkeypatch):
+    scene = draw_anatomy(PhantomSettings(8, 4.0, 0), index)
+    low = scene.placement.centre_mm - 110 * scene.head.scale
+    cells = Grid.covering(low, low + 240 * scene.head.scale, 5.0)
+    table = np.eye(len(Tissue), dtype=np.float32)
+    painted = []
+    for edge in (24, 13):
+        monkeypatch.setattr(grid, "_BLOCK", edge)
+        painted.append(scene.paint(cells, table))
+    assert np.abs(painted[0] - painted[1]).max() < 0.1
