@@ -1,98 +1,90 @@
 """Bone metrics over 7 thresholds against torchmetrics, and the cost of all sums.
 
-    python -m benchmarks.metrics [--repeats 3] [--threads 2]
-
-Slices/s at 224 px in batches of 16 on the CPU. Both sides see the same float images; their figures are compared.
+Slices/s at 224 px in batches of 16. Both sides see the same float images, and must say the same.
 """
 
-import argparse
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from benchmarks.side_by_side import compare, main_of_sides
+from benchmarks.child import threads
+from benchmarks.harness import Plan, Ratio, Side, Stage
 
-BATCH, SIZE_PX, N_BATCHES = 16, 224, 8
-SIDES = ("ours", "torchmetrics", "torchmetrics-grouped", "all-sums")
-
-
-def batches() -> list[tuple[Tensor, Tensor]]:
-    generator = torch.Generator().manual_seed(0)
-    target = [torch.rand(BATCH, 1, SIZE_PX, SIZE_PX, generator=generator) for _ in range(N_BATCHES)]
-    noise = [0.1 * torch.randn(BATCH, 1, SIZE_PX, SIZE_PX, generator=generator) for _ in range(N_BATCHES)]
-    return [((t + n).clamp(0, 1), t) for t, n in zip(target, noise, strict=True)]
+__all__ = ["stages"]
 
 
-def slices_per_s(update: Callable[[Tensor, Tensor], object], finish: Callable[[], object]) -> float:
-    data = batches()
-    update(*data[0])
-    start = time.perf_counter()
-    for prediction, target in data:
-        update(prediction, target)
-    finish()
-    return BATCH * N_BATCHES / (time.perf_counter() - start)
+def stages(plan: Plan) -> list[Stage]:
+    """The bone metrics alone and all sums, against torchmetrics as it is and with its compute groups."""
+    size = {"size_px": 32, "n_batches": 2} if plan.tiny else {"size_px": 224, "n_batches": 8}
+    common = size | {"device": plan.device}
+    names = {"ours": "ours", "all sums": "all_sums", "torchmetrics": "peer", "torchmetrics, grouped": "grouped_peer"}
+    sides = {title: Side(f"benchmarks.metrics:{name}", common) for title, name in names.items()}
+    ratios = [
+        Ratio("ours", "torchmetrics", 20.0),
+        Ratio("ours", "torchmetrics, grouped"),
+        Ratio("all sums", "torchmetrics"),
+    ]
+    return [Stage("Bone metrics over 7 thresholds, 224 px", "slices/s", sides, ratios, 300 if plan.full else 60)]
 
 
-def ours() -> float:
-    from sct.training.metrics import BoneOverlap
-
-    metric = BoneOverlap()
-    return slices_per_s(metric.update, metric.compute)
-
-
-def all_sums() -> float:
-    """Both scopes, errors, moments, tissue classes and bone counts, as the test of `sct.run` makes them."""
-    from sct.training.metrics import PixelSums
-
-    metric = PixelSums()
-    return slices_per_s(lambda p, t: metric.update(p, t, t > 0.2), metric.compute)
-
-
-def torchmetrics(grouped: bool) -> float:
-    from benchmarks.peers.torchmetrics_bone import BoneMetrics
-
-    metric = BoneMetrics(grouped=grouped)
-    return slices_per_s(metric.update, metric.compute)
-
-
-def check() -> None:
-    """Both sides must say the same; torchmetrics thresholds in binary floating point, so a few pixels may differ."""
+def ours(size_px: int, n_batches: int, device: str) -> float:
+    """`BoneOverlap`."""
     from benchmarks.peers.torchmetrics_bone import BoneMetrics
     from sct.training.metrics import BoneOverlap
 
-    mine, peer = BoneOverlap(), BoneMetrics(grouped=True)
-    for prediction, target in batches()[:2]:
+    data = _batches(size_px, n_batches, device)
+    mine, peer = BoneOverlap().to(device), BoneMetrics(grouped=True, device=device)
+    for prediction, target in data[:2]:
         mine.update(prediction, target)
         peer.update(prediction, target)
     for name, value in peer.compute().items():
         difference = abs(value - float(mine.compute()[f"bone_{name}"]))
-        if difference > 1e-3:
-            raise SystemExit(f"the sides disagree on {name} by {difference}")
+        if difference > 1e-3:  # torchmetrics thresholds in binary floating point, so a few pixels may differ
+            raise ValueError(f"the sides disagree on {name} by {difference}")
+    metric = BoneOverlap().to(device)
+    return _slices_per_s(data, metric.update, metric.compute)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--side", choices=SIDES)
-    arguments = parser.parse_args()
-    if arguments.side is None:
-        print("## Bone metrics over 7 thresholds, 224 px\n")
-        check()
-        for side, peer in (("ours", "torchmetrics"), ("ours", "torchmetrics-grouped"), ("all-sums", "torchmetrics")):
-            compare("benchmarks.metrics", side, peer, "slices/s", arguments.repeats, arguments.threads)
-        return
-    torch.set_num_threads(arguments.threads)
-    sides = {
-        "ours": ours,
-        "all-sums": all_sums,
-        "torchmetrics": lambda: torchmetrics(False),
-        "torchmetrics-grouped": lambda: torchmetrics(True),
-    }
-    main_of_sides(sides, arguments.side)
+def all_sums(size_px: int, n_batches: int, device: str) -> float:
+    """Both scopes, errors, moments, tissue classes and bone counts, as the test of `sct.run` makes them."""
+    from sct.training.metrics import PixelSums
+
+    metric = PixelSums().to(device)
+    data = _batches(size_px, n_batches, device)
+    return _slices_per_s(data, lambda p, t: metric.update(p, t, t > 0.2), metric.compute)
 
 
-if __name__ == "__main__":
-    main()
+def peer(size_px: int, n_batches: int, device: str, grouped: bool = False) -> float:
+    """torchmetrics' three metrics for each threshold."""
+    from benchmarks.peers.torchmetrics_bone import BoneMetrics
+
+    metric = BoneMetrics(grouped=grouped, device=device)
+    return _slices_per_s(_batches(size_px, n_batches, device), metric.update, metric.compute)
+
+
+def grouped_peer(**arguments: Any) -> float:
+    """The same, each threshold's three figures from shared counts."""
+    return peer(**arguments, grouped=True)
+
+
+def _batches(size_px: int, n_batches: int, device: str, batch: int = 16) -> list[tuple[Tensor, Tensor]]:
+    torch.set_num_threads(threads())
+    generator = torch.Generator().manual_seed(0)
+    target = [torch.rand(batch, 1, size_px, size_px, generator=generator) for _ in range(n_batches)]
+    noise = [0.1 * torch.randn(batch, 1, size_px, size_px, generator=generator) for _ in range(n_batches)]
+    return [((t + n).clamp(0, 1).to(device), t.to(device)) for t, n in zip(target, noise, strict=True)]
+
+
+def _slices_per_s(
+    data: list[tuple[Tensor, Tensor]], update: Callable[[Tensor, Tensor], object], finish: Callable[[], object]
+) -> float:
+    update(*data[0])
+    finish()
+    start = time.perf_counter()
+    for prediction, target in data:
+        update(prediction, target)
+    finish()
+    return len(data) * len(data[0][0]) / (time.perf_counter() - start)

@@ -1,13 +1,10 @@
 """Preparation of 1 mm phantoms against a scikit-image loop on the same volumes.
 
-    python -m benchmarks.preparation [--repeats 3] [--participants 2] [--threads 2] [--cohort DIR]
-
 Slices/s from NIfTI pairs to slices on disk, 224 px: `prepare_cohort` with one process per core, the start of the
 processes included; the loop (`peers/scikit_image_preparation.py`) in one process, as such scripts are written; and, for
 comparison, the same loop with one process per core, each on its share of the participants.
 """
 
-import argparse
 import tempfile
 import time
 import warnings
@@ -16,75 +13,56 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from benchmarks.side_by_side import compare, main_of_sides
+from benchmarks import heads
+from benchmarks.child import threads
+from benchmarks.harness import Plan, Ratio, Side, Stage
 
-SPACING_MM = 1.0
+__all__ = ["stages"]
 
 
-def ours(cohort: Path, scratch: Path, threads: int) -> float:
+def stages(plan: Plan) -> list[Stage]:
+    """Ours, the loop, and the loop on all cores."""
+    cohort = str(heads.cohort_in(plan.scratch))
+    sides = {
+        "ours": Side("benchmarks.preparation:ours", {"cohort": cohort, "spacing_mm": 8.0 if plan.tiny else 1.0}),
+        "scikit-image loop": Side("benchmarks.preparation:loop", {"cohort": cohort}),
+        "scikit-image loop on all cores": Side("benchmarks.preparation:loop", {"cohort": cohort, "parallel": True}),
+    }
+    ratios = [Ratio("ours", "scikit-image loop", 6.0), Ratio("ours", "scikit-image loop on all cores")]
+    title = "Preparation, 1 mm, 224 px"
+    return [Stage(title, "slices/s", sides, ratios, 600 if plan.full else 150, setup=heads.setup(plan))]
+
+
+def ours(cohort: str, spacing_mm: float) -> float:
+    """As `sct.prepare` does it."""
     from sct.cohorts.cohort import read_cohort
     from sct.preparation.cohort import prepare_cohort
     from sct.preparation.settings import PrepareSettings
 
-    start = time.perf_counter()
-    store = prepare_cohort(read_cohort(cohort), PrepareSettings(spacing_mm=SPACING_MM), scratch, threads).store
-    n_slices = sum(store.record(name).n_slices for name in store.participant_ids)
-    return n_slices / (time.perf_counter() - start)
+    with tempfile.TemporaryDirectory() as scratch:
+        start = time.perf_counter()
+        settings = PrepareSettings(spacing_mm=spacing_mm)
+        store = prepare_cohort(read_cohort(Path(cohort)), settings, Path(scratch), threads()).store
+        n_slices = sum(store.record(name).n_slices for name in store.participant_ids)
+        return n_slices / (time.perf_counter() - start)
 
 
-def loop(cohort: Path, scratch: Path, processes: int) -> float:
-    folders = sorted(path.parent for path in cohort.glob("*/ct.nii.gz"))
-    work = partial(peer_of, scratch=scratch)
-    start = time.perf_counter()
-    if processes == 1:
-        n_slices = sum(map(work, folders))
-    else:
-        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-            n_slices = sum(pool.map(work, folders))
-    return n_slices / (time.perf_counter() - start)
+def loop(cohort: str, parallel: bool = False) -> float:
+    """As a script does it."""
+    folders = sorted(path.parent for path in Path(cohort).glob("*/ct.nii.gz"))
+    with tempfile.TemporaryDirectory() as scratch:
+        work = partial(_one, scratch=Path(scratch))
+        start = time.perf_counter()
+        if parallel:
+            with ProcessPoolExecutor(threads(), mp_context=get_context("spawn")) as pool:
+                n_slices = sum(pool.map(work, folders))
+        else:
+            n_slices = sum(map(work, folders))
+        return n_slices / (time.perf_counter() - start)
 
 
-def peer_of(folder: Path, scratch: Path) -> int:
+def _one(folder: Path, scratch: Path) -> int:
     from benchmarks.peers.scikit_image_preparation import prepare
 
     warnings.filterwarnings("ignore")
     return prepare(folder / "mr.nii.gz", folder / "ct.nii.gz", scratch / folder.name)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--participants", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--cohort", type=Path, help="a cohort folder instead of phantoms")
-    parser.add_argument("--side", choices=("ours", "loop", "parallel-loop"))
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        scratch = Path(name)
-        if arguments.side is not None:
-            cohort, threads = arguments.cohort, arguments.threads
-            sides = {
-                "ours": lambda: ours(cohort, scratch, threads),
-                "loop": lambda: loop(cohort, scratch, 1),
-                "parallel-loop": lambda: loop(cohort, scratch, threads),
-            }
-            main_of_sides(sides, arguments.side)
-            return
-        cohort = arguments.cohort or _phantoms(scratch, arguments.participants, arguments.threads)
-        print("## Preparation: 224 px, 1 mm\n")
-        for peer in ("loop", "parallel-loop"):
-            words = ("--cohort", str(cohort))
-            module = "benchmarks.preparation"
-            compare(module, "ours", peer, "slices/s", arguments.repeats, arguments.threads, *words)
-
-
-def _phantoms(folder: Path, participants: int, jobs: int) -> Path:
-    from sct.head_phantom.cohort import write_phantom_cohort
-    from sct.head_phantom.settings import PhantomSettings
-
-    write_phantom_cohort(folder / "cohort", PhantomSettings(participants=participants, spacing_mm=SPACING_MM), jobs)
-    return folder / "cohort"
-
-
-if __name__ == "__main__":
-    main()

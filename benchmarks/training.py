@@ -1,124 +1,210 @@
-"""Training throughput against a plain Lightning + MONAI script with the same network.
+"""Training throughput: against a plain Lightning + MONAI script, and against ourselves with each lever off.
 
-    python -m benchmarks.training [--repeats 3] [--steps 12] [--threads 2]
-
-Slices/s over the steps after a warm-up, 224 px, batch 16, two CPU cores. Both sides train Light U-Net with MAE on the
-same synthetic slices; the peer in float32 with two workers, ours as `sct.run` does it.
+Slices/s over the steps after a warm-up, 224 px; batch 16 on the CPU, 128 on a GPU. All sides train the same network
+with MAE on the same synthetic slices: ours as `sct.run` does it, the peer (`peers/monai_training.py`) in float32 with a
+worker per core on the CPU, and in bf16 with all cores' workers and pinned memory on a GPU.
 """
 
-import argparse
 import logging
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from pytorch_lightning import Callback, Trainer
 
-from benchmarks.side_by_side import compare, main_of_sides
-from sct.models.light_unet import LightUNet
+from benchmarks import networks
+from benchmarks.child import threads
+from benchmarks.harness import Plan, Ratio, Side, Stage
+from benchmarks.synthetic import slices, store_of
+from sct.preparation.store import SliceStore
+from sct.training.augment import AugmentSettings, apply_affine
+from sct.training.datamodule import SliceBatch, SliceDataModule
+from sct.training.folds import Split
+from sct.training.loader import HostBatch
+from sct.training.machine import choose_precision, prepare_machine
+from sct.training.task import SynthesisTask, adam
 
-SIZE_PX = 224
-BATCH = 16
+__all__ = ["LEVERS", "StepTimer", "ours", "peer", "stages"]
+
 WARM_UP_STEPS = 3
+LEVERS = {
+    "resident": "resident data",
+    "batched": "batched augmentation",
+    "channels_last": "channels_last",
+    "bf16": "bf16",
+    "fused": "fused Adam",
+    "asynchronous": "sums without synchronisation",
+    "prepare_machine": "memory kept between steps, no denormals",
+    "eager": "eager instead of compiled",
+}
+"""What `off` may name."""
+
+
+def stages(plan: Plan) -> list[Stage]:
+    """Ours against the peer, and against ourselves."""
+    size_px, batch, steps = (32, 4, 2) if plan.tiny else (224, *((128, 40) if plan.device == "cuda" else (16, 6)))
+    common = {"size_px": size_px, "batch": batch, "device": plan.device}
+    mine = Side("benchmarks.training:ours", common | {"steps": steps})
+    title = f"Training Light U-Net, {size_px} px, batch {batch}"
+    peers = {"peer": Side("benchmarks.training:peer", common | {"steps": steps})}
+    against = Stage(
+        title,
+        "slices/s",
+        {"ours": mine, **peers},
+        [Ratio("ours", "peer", 3.0 if plan.device == "cuda" else 3.5)],
+        limit_s=600 if plan.full else 150,
+    )
+    off = {
+        f"{text} off" if lever != "eager" else "compiled": Side(
+            "benchmarks.training:ours", common | {"steps": steps, "off": lever}
+        )
+        for lever, text in LEVERS.items()
+        if not (plan.tiny and lever == "eager")
+    }
+    levers = Stage(
+        f"Levers of {title[0].lower()}{title[1:]}",
+        "slices/s",
+        {"ours": mine, **off},
+        [Ratio("ours", name) for name in off],
+        limit_s=1200 if plan.full else 240,
+    )
+    return [against, levers]
 
 
 class StepTimer(Callback):
-    """Slices/s from the end of the warm-up to the end of the training."""
+    """Slices/s from the end of the warm-up to the end of the training, the device's work included."""
 
-    def __init__(self) -> None:
-        self.ends: list[float] = []
+    def __init__(self, batch: int, warm_up_steps: int = WARM_UP_STEPS, last: int | None = None) -> None:
+        self._batch, self._warm_up, self._last = batch, warm_up_steps, last
+        self._ends: list[float] = []
 
-    def on_train_batch_end(self, *_: Any) -> None:
-        self.ends.append(time.perf_counter())
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        """Wait for the device only where the clock starts and stops."""
+        if trainer.strategy.root_device.type == "cuda" and len(self._ends) + 1 in (self._warm_up, self._last):
+            torch.cuda.synchronize()
+        self._ends.append(time.perf_counter())
 
     @property
     def slices_per_s(self) -> float:
-        ends = self.ends[WARM_UP_STEPS - 1 :]
-        return BATCH * (len(ends) - 1) / (ends[-1] - ends[0])
+        """Of this process's part of each batch."""
+        ends = self._ends[self._warm_up - 1 :]
+        return self._batch * (len(ends) - 1) / (ends[-1] - ends[0])
 
 
-def slices(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Masked slices (n, 224, 224) uint8: smooth texture inside an ellipse, 0 outside."""
-    rng = np.random.default_rng(0)
-    y, x = np.mgrid[-1 : 1 : SIZE_PX * 1j, -1 : 1 : SIZE_PX * 1j]
-    coarse = torch.from_numpy(rng.random((n, 2, 16, 16), np.float32))
-    images = torch.nn.functional.interpolate(coarse, size=SIZE_PX, mode="bicubic").clamp(0, 1).numpy()
-    levels = np.rint(images * (np.hypot(x, y / 1.1) < 0.9) * 255).astype(np.uint8)
-    return levels[:, 0], levels[:, 1]
+class SingleAugmentation(SliceDataModule):
+    """Augments slice by slice."""
+
+    def on_after_batch_transfer(self, batch: HostBatch, dataloader_idx: int) -> SliceBatch:
+        whole = super().on_after_batch_transfer(batch._replace(theta=None), dataloader_idx)
+        if batch.theta is None:
+            return whole
+        pair = torch.cat([whole.mr, whole.ct], dim=1)
+        maps = zip(pair, batch.theta, strict=True)
+        pair = torch.cat([apply_affine(image[None], theta[None]) for image, theta in maps])
+        return whole._replace(mr=pair[:, :1].contiguous(), ct=pair[:, 1:].contiguous())
 
 
-def ours(n: int) -> float:
-    from sct.preparation.store import Geometry, ParticipantRecord, SliceStore, write_participant
-    from sct.training.augment import AugmentSettings
-    from sct.training.datamodule import SliceDataModule
-    from sct.training.folds import Split
-    from sct.training.machine import choose_precision, prepare_machine
-    from sct.training.task import SynthesisTask
+class SynchronisingTask(SynthesisTask):
+    """Reads its loss at each step, as a log line per step does."""
 
-    mr, ct = slices(n)
-    timer = StepTimer()
+    def training_step(self, batch: SliceBatch, batch_idx: int) -> torch.Tensor:
+        loss = super().training_step(batch, batch_idx)
+        self.log("step_loss", loss.item(), prog_bar=True)
+        return loss
+
+
+def ours(
+    size_px: int = 224,
+    batch: int = 16,
+    steps: int = 6,
+    device: str = "cpu",
+    off: str = "",
+    network: str = "light_unet",
+    devices: int = 1,
+) -> dict[str, Any]:
+    """Train as `sct.run` does it, with one lever off (see `LEVERS`)."""
+    if off and off not in LEVERS:
+        raise ValueError(f"off={off}: one of {', '.join(LEVERS)}")
+    n = batch * (steps + WARM_UP_STEPS)
     with tempfile.TemporaryDirectory() as folder:
-        numbers = np.arange(n)
-        record = ParticipantRecord(
-            participant_id="p",
-            fingerprint="0" * 16,
-            settings={"size_px": SIZE_PX},
-            geometry=Geometry((n, n, n), np.eye(4), 1.0),
-            mr_range=(0.0, 255.0),
-            planes=numbers % 3,
-            indices=numbers // 3,
-            rows=0 * numbers,
-            cols=0 * numbers,
-            sides=0 * numbers + SIZE_PX,
-        )
-        write_participant(Path(folder), record, [np.stack([mr, ct, np.where(ct > 0, 255, 0).astype(np.uint8)])])
-        split = Split({"p": numbers}, {"p": numbers[:1]}, {"p": numbers[:1]})
-        data = SliceDataModule(SliceStore(Path(folder)), split, batch_size=BATCH, augment=AugmentSettings())
+        store = store_of(Path(folder), n, size_px)
+        return train_store(store, batch, steps, device, off, network, devices)
+
+
+def train_store(
+    store: SliceStore,
+    batch: int,
+    steps: int,
+    device: str = "cpu",
+    off: str = "",
+    network: str = "light_unet",
+    devices: int = 1,
+    resident: str = "auto",
+) -> dict[str, Any]:
+    """Slices/s of `steps` steps on a store's slices, after the warm-up."""
+    _quiet()
+    torch.set_num_threads(max(1, threads() // devices))
+    numbers = {pid: torch.arange(store.record(pid).n_slices).numpy() for pid in store.participant_ids}
+    first = {pid: part[:1] for pid, part in list(numbers.items())[:1]}
+    split = Split(numbers, first, first)
+    data = (SingleAugmentation if off == "batched" else SliceDataModule)(
+        store,
+        split,
+        batch_size=batch,
+        augment=AugmentSettings(),
+        resident="mapped" if off == "resident" else resident,  # type: ignore[arg-type]
+    )
+    if off != "prepare_machine":
         prepare_machine()
-        torch.manual_seed(0)
-        trainer = Trainer(
-            max_epochs=1,
-            accelerator="cpu",
-            callbacks=[timer],
-            precision=choose_precision("auto", torch.device("cpu")),  # type: ignore[arg-type]
-            limit_val_batches=0,
-            logger=False,
-            enable_checkpointing=False,
-            enable_model_summary=False,
-            enable_progress_bar=False,
-        )
-        trainer.fit(SynthesisTask(LightUNet(), torch.nn.L1Loss()), datamodule=data)
-    return timer.slices_per_s
+    made = networks.make(network)
+    if off == "eager":
+        made.compile()
+    task = (SynchronisingTask if off == "asynchronous" else SynthesisTask)(
+        made,
+        torch.nn.L1Loss(),
+        optimizer=(lambda parameters: torch.optim.Adam(parameters)) if off == "fused" else adam,
+        channels_last=off != "channels_last",
+    )
+    precision = "32-true" if off == "bf16" else choose_precision("auto", torch.device(device))
+    timer = StepTimer(batch, last=WARM_UP_STEPS + steps)
+    _trainer(timer, device, precision, steps, devices).fit(task, datamodule=data)
+    return {"value": timer.slices_per_s, "precision": precision}
 
 
-def monai(n: int) -> float:
+def peer(
+    size_px: int = 224, batch: int = 16, steps: int = 6, device: str = "cpu", network: str = "light_unet"
+) -> dict[str, Any]:
+    """Train as a plain script does it."""
     from benchmarks.peers.monai_training import train
 
-    timer = StepTimer()
-    train(LightUNet(), *slices(n), BATCH, timer)
-    return timer.slices_per_s
+    _quiet()
+    torch.set_num_threads(threads())
+    timer = StepTimer(batch, last=WARM_UP_STEPS + steps)
+    workers = threads() if device == "cpu" else torch.multiprocessing.cpu_count()
+    mr, ct = slices(batch * (steps + WARM_UP_STEPS), size_px)
+    train(networks.make(network), mr, ct, batch, timer, workers=workers, device=device)
+    return {"value": timer.slices_per_s, "workers": workers}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=12)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--side", choices=("ours", "monai"))
-    arguments = parser.parse_args()
-    if arguments.side is None:
-        print("## Training: Light U-Net, 224 px, batch 16\n")
-        words = ("--steps", str(arguments.steps))
-        compare("benchmarks.training", "ours", "monai", "slices/s", arguments.repeats, arguments.threads, *words)
-        return
+def _trainer(timer: Callback, device: str, precision: str, steps: int, devices: int = 1) -> Trainer:
+    return Trainer(
+        max_epochs=1,
+        limit_train_batches=steps + WARM_UP_STEPS,
+        limit_val_batches=0,
+        accelerator="gpu" if device == "cuda" else "cpu",
+        devices=devices,
+        strategy="ddp" if devices > 1 else "auto",
+        use_distributed_sampler=False,
+        callbacks=[timer],
+        precision=precision,  # type: ignore[arg-type]
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+    )
+
+
+def _quiet() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    torch.set_num_threads(arguments.threads)
-    n = BATCH * (arguments.steps + WARM_UP_STEPS)
-    main_of_sides({"ours": lambda: ours(n), "monai": lambda: monai(n)}, arguments.side)
-
-
-if __name__ == "__main__":
-    main()

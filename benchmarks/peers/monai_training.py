@@ -33,9 +33,18 @@ class PlainTask(LightningModule):
 
 
 def train(
-    network: nn.Module, mr: np.ndarray, ct: np.ndarray, batch_size: int, timer: Callback, workers: int = 2
+    network: nn.Module,
+    mr: np.ndarray,
+    ct: np.ndarray,
+    batch_size: int,
+    timer: Callback,
+    workers: int = 2,
+    device: str = "cpu",
 ) -> None:
-    """One epoch over slices (N, H, W) uint8; `timer` sees each step."""
+    """One epoch over slices (N, H, W) uint8; `timer` sees each step.
+
+    On a GPU with what such scripts turn on there: bf16 autocast, pinned memory, cuDNN's benchmark mode.
+    """
     transforms = Compose(
         [
             EnsureTyped(KEYS),
@@ -49,10 +58,21 @@ def train(
     data = CacheDataset(
         [{"mr": a[None], "ct": b[None]} for a, b in zip(mr, ct, strict=True)], transforms, progress=False
     )
-    loader = DataLoader(data, batch_size=batch_size, shuffle=True, num_workers=workers, persistent_workers=workers > 0)
+    on_gpu = device == "cuda"
+    loader = DataLoader(
+        data,
+        batch_size=batch_size,
+        shuffle=True,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=on_gpu,
+    )
     trainer = Trainer(
         max_epochs=1,
-        accelerator="cpu",
+        accelerator="gpu" if on_gpu else "cpu",
+        devices=1,
+        precision="bf16-mixed" if on_gpu else "32-true",
+        benchmark=on_gpu,
         callbacks=[timer],
         logger=False,
         enable_checkpointing=False,

@@ -14,12 +14,12 @@ class BoneMetrics:
     Its inputs are not validated, which spares it a search for unexpected labels.
     """
 
-    def __init__(self, *, grouped: bool) -> None:
+    def __init__(self, *, grouped: bool, device: str = "cpu") -> None:
         kinds = {"precision": BinaryPrecision, "recall": BinaryRecall, "dice": BinaryF1Score}
         self.collections = [
             MetricCollection(
                 {name: kind(threshold=t, validate_args=False) for name, kind in kinds.items()}, compute_groups=grouped
-            )
+            ).to(device)
             for t in THRESHOLDS
         ]
 

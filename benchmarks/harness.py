@@ -1,0 +1,261 @@
+"""Runs the sides of a comparison in turns, each in a process of its own, and keeps speeds, memory and failures.
+
+A benchmark module offers `stages(plan)`; a stage has sides, functions of a module that are called in a child process
+and return their speed, and ratios of sides. Each round runs every side once, one after the other, so that a machine
+that slows down slows all of them; ratios are taken within a round.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from benchmarks.memory import TreePeak
+
+__all__ = ["Plan", "Ratio", "RatioRow", "Side", "SideResult", "Stage", "StageResult", "run_stage"]
+
+ROOT = Path(__file__).resolve().parent.parent
+MARK = "RESULT "
+_ERROR_CHARACTERS = 300
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much to run, and where.
+
+    Attributes:
+        scratch: Folder for what is made once and shared by stages; removed at the end.
+        full: Longer, with the stages that take long.
+        tiny: Smallest sizes, to test the benchmarks themselves; the figures mean nothing.
+        device: `cpu` or `cuda`.
+        threads: Threads on the CPU.
+    """
+
+    scratch: Path
+    full: bool = False
+    tiny: bool = False
+    device: str = "cpu"
+    threads: int = 2
+
+
+@dataclass(frozen=True)
+class Side:
+    """A function called in a child process: `module:function`, with arguments of plain types.
+
+    It returns a number, or a mapping with `value` and anything else worth keeping.
+    """
+
+    function: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times better one side is.
+
+    Attributes:
+        ours: Name of a side.
+        peer: Name of the other, a limit in the stage's unit (or in GiB), or None: the value is a ratio already.
+        target: Least ratio wanted.
+        of: `value`, or `peak`, the memory: the less the better.
+        name: What the row is called; made of the sides' names by default.
+    """
+
+    ours: str
+    peer: str | float | None = None
+    target: float | None = None
+    of: Literal["value", "peak"] = "value"
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """The row's name."""
+        if self.name:
+            return self.name
+        if self.peer is None:
+            return self.ours
+        text = f"{self.ours} / {self.peer}" if isinstance(self.peer, str) else f"{self.ours}, limit {self.peer:g}"
+        return f"{text} (memory, GiB)" if self.of == "peak" else text
+
+
+@dataclass
+class SideResult:
+    """What the rounds of a side gave.
+
+    Attributes:
+        values: One per round, in the stage's unit.
+        peaks_gib: Peak memory of its processes together, one per round.
+        details: What else the last round told.
+        failure: Why it failed; empty when it did not.
+    """
+
+    values: list[float] = field(default_factory=list)
+    peaks_gib: list[float] = field(default_factory=list)
+    details: dict[str, Any] = field(default_factory=dict)
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class RatioRow:
+    """A ratio over the rounds; None where a side failed."""
+
+    name: str
+    minimum: float | None
+    median: float | None
+    maximum: float | None
+    target: float | None = None
+    failure: str = ""
+
+    @classmethod
+    def of(cls, name: str, ratios: Sequence[float], target: float | None = None, failure: str = "") -> "RatioRow":
+        """The row of one ratio per round."""
+        if not ratios:
+            return cls(name, None, None, None, target, failure or "no measurement")
+        return cls(name, min(ratios), statistics.median(ratios), max(ratios), target, failure)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A comparison.
+
+    Attributes:
+        name: Its title.
+        unit: Of the sides' values: seconds (`s`: the less the better), or anything that the more is the better.
+        sides: What is run, in this order.
+        ratios: What is compared.
+        limit_s: Time box: no further round starts that would not end within it.
+        setup: Run once before, in a child process.
+        rounds: Most rounds, whatever is asked for; None for what is asked for.
+        derive: Makes further rows of all sides, when ratios of two sides do not say it.
+    """
+
+    name: str
+    unit: str
+    sides: Mapping[str, Side]
+    ratios: Sequence[Ratio] = ()
+    limit_s: float = 300.0
+    setup: Side | None = None
+    rounds: int | None = None
+    derive: Callable[[Mapping[str, SideResult]], list[RatioRow]] | None = None
+
+
+@dataclass
+class StageResult:
+    """A stage's sides and ratios, and how busy the machine was before it (load average over a minute)."""
+
+    name: str
+    unit: str
+    load: float
+    seconds: float
+    sides: dict[str, SideResult]
+    ratios: list[RatioRow]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain types."""
+        return asdict(self)
+
+
+def run_stage(stage: Stage, repeats: int, threads: int, say: Callable[[str], None] = print) -> StageResult:
+    """Run a stage; a side that fails is a row that says why, and the others go on."""
+    start, load = time.monotonic(), os.getloadavg()[0]
+    results = {name: SideResult() for name in stage.sides}
+    if stage.setup is not None:
+        done = run_side(stage.setup, threads, stage.limit_s)
+        if done.failure:
+            for result in results.values():
+                result.failure = f"setup: {done.failure}"
+    rounds_start, longest = time.monotonic(), 0.0
+    for number in range(stage.rounds or repeats):
+        began = time.monotonic()
+        if number and began - rounds_start + longest > stage.limit_s:
+            say(f"  time box of {stage.limit_s:.0f} s: {number} rounds")
+            break
+        for name, side in stage.sides.items():
+            if results[name].failure:
+                continue
+            left = stage.limit_s - (time.monotonic() - rounds_start)
+            _keep(results[name], run_side(side, threads, max(left, stage.limit_s / 3)))
+            say(f"  {name}: {_last(results[name], stage.unit)}")
+        longest = max(longest, time.monotonic() - began)
+    rows = [_row(ratio, stage.unit, results) for ratio in stage.ratios]
+    if stage.derive is not None:
+        rows += stage.derive(results)
+    return StageResult(stage.name, stage.unit, load, time.monotonic() - start, results, rows)
+
+
+def run_side(side: Side, threads: int, limit_s: float) -> SideResult:
+    """One call in a child process."""
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "benchmarks.child",
+        side.function,
+        json.dumps(dict(side.arguments)),
+    ]
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": path, "SCT_BENCH_THREADS": str(threads)}
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    with TreePeak(process.pid) as peak:
+        try:
+            output, errors = process.communicate(timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            return SideResult(failure=f"longer than {limit_s:.0f} s")
+        finally:
+            _end(process)
+    lines = [line for line in output.splitlines() if line.startswith(MARK)]
+    if process.returncode or not lines:
+        return SideResult(failure=_reason(errors, process.returncode))
+    found = json.loads(lines[-1].removeprefix(MARK))
+    gib = max(peak.gib, found.pop("peak_gib"))
+    return SideResult([float(found.pop("value"))], [gib], found)
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """End the child and all that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _reason(errors: str, code: int) -> str:
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
+    return (lines[-1] if lines else f"ended with code {code}")[:_ERROR_CHARACTERS]
+
+
+def _keep(result: SideResult, new: SideResult) -> None:
+    result.values += new.values
+    result.peaks_gib += new.peaks_gib
+    result.details = new.details or result.details
+    result.failure = new.failure
+
+
+def _last(result: SideResult, unit: str) -> str:
+    return result.failure or f"{result.values[-1]:.3g} {unit}, {result.peaks_gib[-1]:.2f} GiB"
+
+
+def _row(ratio: Ratio, unit: str, results: Mapping[str, SideResult]) -> RatioRow:
+    ours = results[ratio.ours]
+    failures = [f"{ratio.ours}: {ours.failure}"] if ours.failure else []
+    mine = ours.peaks_gib if ratio.of == "peak" else ours.values
+    if isinstance(ratio.peer, str):
+        peer = results[ratio.peer]
+        failures += [f"{ratio.peer}: {peer.failure}"] if peer.failure else []
+        theirs = peer.peaks_gib if ratio.of == "peak" else peer.values
+    else:
+        theirs = [1.0 if ratio.peer is None else ratio.peer] * len(mine)
+    less_is_better = ratio.peer is not None and (ratio.of == "peak" or unit == "s")
+    pairs = zip(mine, theirs, strict=False)
+    ratios = [b / a if less_is_better else a / b for a, b in pairs]
+    return RatioRow.of(ratio.label, ratios, ratio.target, "; ".join(failures))
