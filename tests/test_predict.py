@@ -114,6 +114,16 @@ def test_reference_adds_scores_and_the_mask_effect(scene):
     assert len(record["checkpoints"]) == 2
 
 
+def test_dicom_reads_back_as_the_same_volume(scene):
+    words = ("--checkpoint", "a.ckpt", "--no-viewer", "--planes", "axial", "--dicom", "out/series")
+    answer = scene("predict", "mr.nii.gz", "out/s.nii.gz", *words)
+    assert answer.code == 0, answer.err
+    assert made(scene) == OUTPUTS | {"series"}
+    one, other = (read_volume(scene.folder / "out" / name).to_ras() for name in ("s.nii.gz", "series"))
+    assert np.allclose(one.affine, other.affine, atol=1e-3)
+    assert np.array_equal(one.data, other.data)
+
+
 def test_old_outputs_are_replaced_and_others_left(scene):
     (scene.folder / "out").mkdir()
     (scene.folder / "out/s.nii.gz").write_text("old")

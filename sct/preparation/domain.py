@@ -2,8 +2,8 @@
 
 The histogram is compared in shape: gray is divided by its 75th percentile within the mask, so that one bright vessel or
 spike, which moves the whole range, does not hide what the contrast is. The distance is Wasserstein's of order 1, in
-units of that percentile, to the nearest technique of the training. What is far is not set by hand: the threshold is the
-largest distance of a training participant to the techniques without it.
+units of that percentile, to the nearest participant of the training. What is far is not set by hand: the threshold is
+the largest distance of a training participant to the nearest other one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -53,7 +53,8 @@ def domain_of(store: SliceStore, participant_ids: Sequence[str]) -> dict[str, An
     Returns:
         Plain types: `spacing_mm`, `techniques`, `fov_mm` (smallest and largest head, as the side of the largest frame),
         `mr_histogram` (256 gray levels within the mask, normalised, mean of the participants), `mr_relative_histograms`
-        (per technique), `histogram_threshold`, `mr_gray_p75` (range of the 75th percentile, gray 0..1).
+        (per technique those of its participants, in no order that tells who), `histogram_threshold`, `mr_gray_p75`
+        (range of the 75th percentile, gray 0..1).
     """
     if not participant_ids:
         return {}
@@ -63,13 +64,12 @@ def domain_of(store: SliceStore, participant_ids: Sequence[str]) -> dict[str, An
     techniques = [one.columns.get("technique") or _UNKNOWN for one in participants]
     sides_mm = [float(one.sides.max()) * one.geometry.spacing_mm for one in participants if one.n_slices]
     p75 = [_percentile_level(histogram) / (_LEVELS - 1) for histogram in histograms]
-    shapes = _shapes(relative, techniques)
     return {
         "spacing_mm": float(store.settings["spacing_mm"]),
         "techniques": sorted({*techniques} - {_UNKNOWN}),
         "fov_mm": [min(sides_mm, default=0.0), max(sides_mm, default=0.0)],
         "mr_histogram": histograms.mean(0).tolist(),
-        "mr_relative_histograms": {name: shape.tolist() for name, shape in shapes.items()},
+        "mr_relative_histograms": _by_technique(relative, techniques),
         "histogram_threshold": _threshold(relative, techniques),
         "mr_gray_p75": [min(p75), max(p75)],
     }
@@ -83,16 +83,16 @@ def merge_domains(domains: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     known = [domain for domain in domains if domain.get("mr_relative_histograms")]
     if not known:
         return {}
-    shapes: dict[str, list[Any]] = {}
+    shapes: dict[str, set[tuple[float, ...]]] = {}
     for domain in known:
-        for name, shape in domain["mr_relative_histograms"].items():
-            shapes.setdefault(name, []).append(shape)
+        for name, found in domain["mr_relative_histograms"].items():
+            shapes.setdefault(name, set()).update(tuple(shape) for shape in found)
     return {
         "spacing_mm": known[0]["spacing_mm"],
         "techniques": sorted({name for domain in known for name in domain["techniques"]}),
         "fov_mm": _envelope([domain["fov_mm"] for domain in known]),
         "mr_histogram": np.mean([domain["mr_histogram"] for domain in known], axis=0).tolist(),
-        "mr_relative_histograms": {name: np.mean(found, axis=0).tolist() for name, found in shapes.items()},
+        "mr_relative_histograms": {name: [list(shape) for shape in sorted(found)] for name, found in shapes.items()},
         "histogram_threshold": max(float(domain["histogram_threshold"]) for domain in known),
         "mr_gray_p75": _envelope([domain["mr_gray_p75"] for domain in known]),
     }
@@ -127,7 +127,8 @@ def check_domain(
     histogram = np.bincount(levels.ravel(), minlength=_LEVELS) / max(levels.size, 1)
     shape = relative_histogram(histogram)
     distances = {
-        name: histogram_distance(shape, np.asarray(other)) for name, other in domain["mr_relative_histograms"].items()
+        name: min(histogram_distance(shape, np.asarray(other)) for other in others)
+        for name, others in domain["mr_relative_histograms"].items()
     }
     nearest = min(distances, key=lambda name: distances[name])
     threshold = float(domain["histogram_threshold"])
@@ -217,23 +218,25 @@ def _percentile_level(histogram: NDArray[np.floating]) -> float:
     return float(np.searchsorted(np.cumsum(histogram), _QUANTILE * histogram.sum()))
 
 
-def _shapes(relative: NDArray[np.float64], techniques: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-    names = np.asarray(techniques)
-    return {str(name): relative[names == name].mean(0) for name in sorted(set(techniques))}
+def _by_technique(relative: NDArray[np.float64], techniques: Sequence[str]) -> dict[str, list[list[float]]]:
+    """Histograms per technique, sorted by their values."""
+    shapes: dict[str, list[list[float]]] = {name: [] for name in sorted(set(techniques))}
+    for histogram, technique in zip(relative, techniques, strict=True):
+        shapes[technique].append([round(float(share), 7) for share in histogram])
+    return {name: sorted(found) for name, found in shapes.items()}
 
 
 def _threshold(relative: NDArray[np.float64], techniques: Sequence[str]) -> float:
-    """Largest distance of a participant to the nearest technique of the others.
+    """Largest distance of a participant to the nearest of the others.
 
-    The only participant of its technique is passed over where there are others: without it, its technique is unknown.
+    The only participant of its technique is passed over: without it, its technique is unknown, and it is rightly far.
     """
     largest = _LEAST_THRESHOLD
     for i, technique in enumerate(techniques):
-        others = [j for j in range(len(techniques)) if j != i]
-        if not any(techniques[j] == technique for j in others):
+        if list(techniques).count(technique) < 2:
             continue
-        shapes = _shapes(relative[others], [techniques[j] for j in others])
-        largest = max(largest, min(histogram_distance(relative[i], shape) for shape in shapes.values()))
+        others = [relative[j] for j in range(len(techniques)) if j != i]
+        largest = max(largest, min(histogram_distance(relative[i], other) for other in others))
     return largest
 
 
