@@ -62,7 +62,9 @@ class Plan:
         names = {planned.cell.experiment for planned in self.cells}
         if len(names) == 1:
             return names.pop()
-        return self.axes["experiment"][0] if "experiment" in self.axes else str(self.config.experiment.column)
+        if "experiment" in self.axes and "experiment.column" not in self.axes:
+            return self.axes["experiment"][0]
+        return str(self.config.experiment.column)
 
 
 def plan_cells(arguments: Sequence[str], config_name: str = "run") -> Plan:
