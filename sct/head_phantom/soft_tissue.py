@@ -105,7 +105,7 @@ def paint_soft_tissue(canvas: Canvas, head: Head, skull: Array, skin: Array) -> 
 def _paint_muscles(canvas: Canvas, head: Head, skull: Array, under_fat: Array) -> None:
     x, ax, y, z = canvas.x, canvas.ax, canvas.y, canvas.z
     fibres = 0.35 * canvas.noise["planes"]
-    if canvas.touches((35, -30, -80), (75, 72, 70)):
+    if canvas.touches((35, -62, -80), (84, 80, 76)):
         bed = np.exp(-(((y - 18) / 42) ** 2)) * smooth_step(z, 62, 20) * smooth_step(ax, 38, 52)
         temporalis = np.maximum(skull - 1 - 10 * bed + 3 * smooth_step(bed, 0.3, 0.0), -z - 8)
         canvas.paint(Tissue.MUSCLE, np.maximum(np.maximum(temporalis, 48 - ax), under_fat))
