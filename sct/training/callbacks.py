@@ -16,7 +16,7 @@ from pytorch_lightning.callbacks import Checkpoint, EarlyStopping
 
 from sct.core.errors import SctError
 from sct.core.files import write_text
-from sct.training.checkpoint import AtomicCheckpointIO
+from sct.training.checkpoint_io import AtomicCheckpointIO
 
 __all__ = ["BestAndLast", "EpochTable", "PatientStopping"]
 

@@ -1,4 +1,4 @@
-"""Checkpoints: written atomically, loaded without ever running what they hold."""
+"""Checkpoints are loaded without ever running what they hold; without Lightning, so that a prediction starts soon."""
 
 import importlib
 import pickle
@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import nn
 
 from sct.core.errors import SctError
-from sct.core.files import atomic_path
 
-__all__ = ["AtomicCheckpointIO", "LoadedNetwork", "build_network", "load_network", "read_checkpoint"]
+__all__ = ["LoadedNetwork", "build_network", "load_network", "read_checkpoint"]
 
 _NETWORK_PREFIX = "network."
 
@@ -26,29 +24,6 @@ class LoadedNetwork:
 
     network: nn.Module
     hyper_parameters: dict[str, Any]
-
-
-class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's checkpoint files, but either the old or the new one after a kill, and loaded as plain data only.
-
-    Lightning's own writer goes through a temporary folder that may lie on another disk, from where files are copied.
-    """
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Write beside the target, then rename.
-
-        Raises:
-            SctError: The file cannot be written.
-        """
-        with atomic_path(Path(path)) as temporary:
-            try:
-                torch.save(checkpoint, temporary)
-            except RuntimeError as error:  # how torch reports a full disk
-                raise OSError(str(error).partition("\n")[0]) from error
-
-    def load_checkpoint(self, path: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Read plain data, on the CPU; see `read_checkpoint`."""
-        return read_checkpoint(Path(path))
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from short_training import MODEL, WIDTHS
 
 from sct.core.errors import SctError
 from sct.models.light_unet import LightUNet
-from sct.training.checkpoint import AtomicCheckpointIO, build_network, load_network, read_checkpoint
+from sct.training.checkpoint import build_network, load_network, read_checkpoint
+from sct.training.checkpoint_io import AtomicCheckpointIO
 
 
 @pytest.fixture

@@ -1,0 +1,35 @@
+"""Checkpoints are written atomically."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from sct.core.files import atomic_path
+from sct.training.checkpoint import read_checkpoint
+
+__all__ = ["AtomicCheckpointIO"]
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Lightning's checkpoint files, but either the old or the new one after a kill, and loaded as plain data only.
+
+    Lightning's own writer goes through a temporary folder that may lie on another disk, from where files are copied.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write beside the target, then rename.
+
+        Raises:
+            SctError: The file cannot be written.
+        """
+        with atomic_path(Path(path)) as temporary:
+            try:
+                torch.save(checkpoint, temporary)
+            except RuntimeError as error:  # how torch reports a full disk
+                raise OSError(str(error).partition("\n")[0]) from error
+
+    def load_checkpoint(self, path: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Read plain data, on the CPU; see `read_checkpoint`."""
+        return read_checkpoint(Path(path))
