@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sct._loggers import make_loggers
+from sct._made import made, try_network, try_optimizer
 from sct._sweep import is_baseline
 from sct.core.errors import SctError
 from sct.core.files import read_json, write_json, write_text
@@ -130,13 +131,16 @@ class CellRunner:
         from sct.study.examples import write_examples
         from sct.training.fitting import FitRecord, TrainerSettings, fit, test
 
+        try:
+            settings = TrainerSettings(**config["trainer"])
+        except TypeError as error:
+            raise SctError(f"trainer: {error}") from error
         task, datamodule = self._build(cfg, config, cell, split)  # before anything is written: it finds mistakes
         counts = f"{len(split.train)} participants to learn from, {len(split.test)} to test"
         print(f"{cell.label}: {counts}", file=sys.stderr)
         write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
         write_json(folder / "split.json", split.to_json() | {"store_fingerprint": self._fingerprint(split)})
         write_json(folder / "versions.json", versions())
-        settings = TrainerSettings(**config["trainer"])
         if isinstance(task.network, Baseline):
             task.network.fit(datamodule.plain_batches("train"))
             record = FitRecord(epochs=0, best_epoch=None, stopped_early=False, train_slices_per_s=None)
@@ -166,14 +170,18 @@ class CellRunner:
         seed_everything(cell.seed, verbose=False)
         try:
             layout = SumsLayout(tuple(str(t) for t in cfg.metrics.thresholds), self.window)
-        except ValueError as error:
-            raise SctError(f"metrics.thresholds: {error}") from error
+        except (TypeError, ValueError) as error:
+            raise SctError(f"metrics.thresholds={cfg.metrics.thresholds}: {error}") from error
         if cfg.metrics.rows not in ("plane", "slice"):
             raise SctError(f"metrics.rows={cfg.metrics.rows}: must be plane or slice")
+        if not isinstance(cfg.examples, int) or cfg.examples < 0:
+            raise SctError(f"examples={cfg.examples}: must be a whole number, 0 for none")
+        optimizer = made(cfg, "optim")
+        try_optimizer(optimizer)
         task = SynthesisTask(
-            network=_made(cfg, "model.network"),
-            loss=_made(cfg, "loss.function"),
-            optimizer=_made(cfg, "optim"),
+            network=made(cfg, "model.network"),
+            loss=made(cfg, "loss.function"),
+            optimizer=optimizer,
             seed=cell.seed,
             hyper_parameters={
                 "model": config["model"]["network"],
@@ -186,12 +194,14 @@ class CellRunner:
             layout=layout,
             sums_by_slice=cfg.metrics.rows == "slice",
         )
+        if not is_baseline(cfg):  # which has nothing to predict by before it is fitted
+            try_network(task.network, int(self._store.settings["size_px"]))
         datamodule = SliceDataModule(
             self._store,
             split,
             seed=cell.seed,
             batch_size=cfg.data.batch_size,
-            augment=_made(cfg, "augment"),
+            augment=made(cfg, "augment"),
             resident=cfg.data.resident,
         )
         return task, datamodule
@@ -200,25 +210,6 @@ class CellRunner:
     def window(self) -> Window:
         """The CT window of the store's gray scale."""
         return Window(**self._store.settings["window"])
-
-
-def _made(cfg: "DictConfig", key: str) -> Any:
-    """The object that a node of the configuration describes by its `_target_`.
-
-    Raises:
-        SctError: There is no such class, or it does not take these arguments.
-    """
-    from hydra.errors import InstantiationException
-    from hydra.utils import instantiate
-    from omegaconf import OmegaConf
-
-    try:
-        return instantiate(OmegaConf.select(cfg, key))
-    except InstantiationException as error:
-        cause = error.__cause__ or error
-        if isinstance(cause, SctError):
-            raise cause from error
-        raise SctError(f"{key}: {' '.join(str(cause).split())}") from error
 
 
 def predict_examples(

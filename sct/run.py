@@ -55,10 +55,10 @@ def run(cfg: "DictConfig") -> None:
     from sct.prepare import ensure_store
     from sct.study.cells import failure_line
 
+    jobs = job_cells(cfg)  # first: a name, seed or fold that cannot be is told before the cohort is prepared
     store = ensure_store(cfg)
     runner = CellRunner(store)
     runs = Path(cfg.runs)
-    jobs = job_cells(cfg)
     for config, cell in jobs:  # a subset too small is told before others are trained
         runner.split(config, cell)
     failed = [cell for config, cell in jobs if not runner.run(config, cell)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from doors import Doors, same_weights
+from doors import TINY, Doors, same_weights
 
 from sct.core.figures import figures
 from sct.core.sums import SumsTable
@@ -103,8 +103,6 @@ def test_a_sweep_makes_a_cell_per_combination_and_a_baseline_once(tiny: Doors) -
 
 
 def _words() -> list[str]:
-    from doors import TINY
-
     return [*TINY, "data.batch_size=16", "examples=3"]
 
 
@@ -162,13 +160,33 @@ def test_examples_are_the_test_slices_in_three_planes(tiny: Doors) -> None:
         (["+cohort.where.technique=PETRA"], "PETRA"),
         (["experiment.name=../up"], "experiment.name"),
         (["metrics.thresholds=[0.4,1.5]"], "1.5"),
+        (["metrics.thresholds=0.4"], "metrics.thresholds=0.4"),
         (["loss.function._target_=mylosses.Nothing"], "mylosses"),
+        (["prepare.size_px=33"], "prepare.size_px=33"),
+        (["data.batch_size=many"], "data.batch_size=many"),
+        (["data.val_fraction=some"], "data.val_fraction=some"),
+        (["data.fold_seed=x"], "data.fold_seed=x"),
+        (["trainer.max_epochs=many"], "trainer.max_epochs=many"),
+        (["trainer.precision=bf16-true"], "trainer.precision=bf16-true"),
+        (["trainer.accelerator=tpu"], "trainer.accelerator=tpu"),
+        (["+trainer.speed=high"], "speed"),
+        (["optim.lr=-1"], "optim: "),
+        (["examples=some"], "examples=some"),
+        (["runs=data/phantom/cohort/participants.tsv"], "cannot be written"),
     ],
 )
 def test_a_mistake_is_one_line(tiny: Doors, words: list[str], told: str) -> None:
     answer = tiny.run("fold=0", *words)
     assert told in answer.error
     assert not list(tiny.folder.glob("runs/**/metrics.json"))
+
+
+@pytest.mark.parametrize("door", ["run", "prepare"])
+def test_the_name_of_a_cohort_is_no_path(doors: Doors, door: str) -> None:
+    answer = doors(door, *TINY, "cohort.name=../../up", "prepare.store=store")
+    assert "cohort.name" in answer.error
+    assert not list(doors.folder.iterdir())
+    assert not (doors.folder.parent / "up").exists()
 
 
 def test_a_folder_of_another_configuration_is_refused_by_its_key(tiny: Doors) -> None:

@@ -6,12 +6,20 @@ from pathlib import Path
 from sct.core.errors import SctError
 from sct.core.files import write_text
 
-__all__ = ["ID_COLUMN", "KNOWN_COLUMNS", "check_participant_id", "read_participants", "write_participants"]
+__all__ = [
+    "ID_COLUMN",
+    "KNOWN_COLUMNS",
+    "check_participant_id",
+    "is_folder_name",
+    "read_participants",
+    "write_participants",
+]
 
 ID_COLUMN = "participant_id"
 # The columns that this project itself uses where they are there; all others are kept as they are.
 KNOWN_COLUMNS = ("institution", "ct_vendor", "mr_vendor", "technique", "field_strength", "age", "sex", "indication")
 _MISSING = ("", "n/a")
+_LONGEST_NAME = 200  # bytes; file systems take 255, and the store's names are longer than the id
 _OTHER_SEPARATORS = {",": "commas", ";": "semicolons", "|": "bars", " ": "spaces"}
 
 
@@ -87,6 +95,16 @@ def write_participants(path: Path, columns: Sequence[str], table: Mapping[str, M
     write_text(path, "\n".join(lines) + "\n")
 
 
+def is_folder_name(text: str) -> bool:
+    """Whether a text can be the plain name of a folder: no path, not hidden, printable, not too long for a file."""
+    return (
+        text.isprintable()
+        and not text.startswith(".")
+        and not any(mark in text for mark in "/\\:")
+        and 0 < len(text.encode()) <= _LONGEST_NAME
+    )
+
+
 def check_participant_id(participant_id: str, where: str) -> None:
     """Refuse an id that cannot be the plain name of a folder inside the cohort.
 
@@ -95,16 +113,12 @@ def check_participant_id(participant_id: str, where: str) -> None:
         where: Begins the message: the file and line that gave the id.
 
     Raises:
-        SctError: The id has path parts, a leading dot or unprintable characters.
+        SctError: The id has path parts, a leading dot or unprintable characters, or is too long.
     """
-    if (
-        any(mark in participant_id for mark in "/\\:")
-        or participant_id.startswith(".")
-        or not participant_id.isprintable()
-    ):
+    if not is_folder_name(participant_id):
         raise SctError(
-            f"{where}: {ID_COLUMN} {participant_id!r} cannot be a folder's name; "
-            "no slashes, colons, leading dots or unprintable characters"
+            f"{where}: {ID_COLUMN} {participant_id[:_LONGEST_NAME]!r} cannot be a folder's name; "
+            f"no slashes, colons, leading dots or unprintable characters, at most {_LONGEST_NAME} bytes"
         )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sct.cohorts.cohort import Cohort, read_cohort
+from sct.cohorts.table import is_folder_name
 from sct.core.errors import SctError
 from sct.head_phantom.cohort import write_phantom_cohort
 from sct.head_phantom.settings import PhantomSettings
@@ -37,6 +38,8 @@ def find_cohort(cohort: Mapping[str, Any], skip_missing: bool = False, jobs: int
     Raises:
         SctError: A value is wrong, or the cohort cannot be read or made.
     """
+    if not is_folder_name(str(cohort["name"])):
+        raise SctError(f"cohort.name={cohort['name']}: cannot be a folder's name; no path, no leading dot")
     root = Path(cohort["root"])
     if cohort.get("phantom"):
         try:

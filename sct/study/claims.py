@@ -18,6 +18,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from sct.core.errors import SctError
 from sct.core.files import write_json
 
 __all__ = ["HEARTBEAT_S", "STALE_S", "claim", "claim_is_alive"]
@@ -35,14 +36,20 @@ def claim(folder: Path) -> Iterator[bool]:
 
     Yields:
         True when the claim is ours; False when a living process holds it (the block should then leave the cell alone).
+
+    Raises:
+        SctError: The folder cannot be made or written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "claim.json"
     token = uuid.uuid4().hex
-    with FileLock(folder / ".claim.lock"):
-        taken = claim_is_alive(folder)
-        if not taken:
-            write_json(path, {"host": socket.gethostname(), "pid": os.getpid(), "job": _job_id(), "token": token})
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".claim.lock"):
+            taken = claim_is_alive(folder)
+            if not taken:
+                write_json(path, {"host": socket.gethostname(), "pid": os.getpid(), "job": _job_id(), "token": token})
+    except OSError as error:
+        raise SctError(f"{folder}: cannot be written ({error.strerror or error})") from error
     if taken:
         yield False
         return

@@ -76,8 +76,9 @@ class SliceDataModule(LightningDataModule):
         resident: Resident = "auto",
     ) -> None:
         super().__init__()
-        if batch_size < 1 or (eval_batch_size is not None and eval_batch_size < 1):
-            raise SctError(f"data.batch_size={batch_size}: must be at least 1")
+        for size in (batch_size, batch_size if eval_batch_size is None else eval_batch_size):
+            if not isinstance(size, int) or size < 1:
+                raise SctError(f"data.batch_size={size}: must be a whole number of at least 1")
         if resident not in ("auto", "device", "memory", "mapped"):
             raise SctError(f"data.resident={resident}: must be auto, device, memory or mapped")
         self.train_slices, self.val_slices, self.test_slices = (

@@ -18,12 +18,17 @@ from torch import Tensor
 from sct.core.errors import SctError
 from sct.core.sums import SumsTable
 from sct.training.callbacks import BestAndLast, EpochTable, PatientStopping
-from sct.training.checkpoint import AtomicCheckpointIO, read_checkpoint
+from sct.training.checkpoint import read_checkpoint
+from sct.training.checkpoint_io import AtomicCheckpointIO
 from sct.training.datamodule import SliceDataModule
 from sct.training.machine import choose_compile, choose_precision, prepare_machine
 from sct.training.task import SynthesisTask
 
-__all__ = ["FitRecord", "TrainerSettings", "fit", "predict_slices", "test"]
+__all__ = ["ACCELERATORS", "PRECISIONS", "FitRecord", "TrainerSettings", "fit", "predict_slices", "test"]
+
+PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
+"""Those with float32 weights."""
+ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,8 @@ class TrainerSettings:
     Attributes:
         max_epochs: Epochs at most.
         patience: Epochs without a smaller validation loss after which training stops.
-        precision: `auto`, or one of Lightning's precisions.
-        accelerator: `auto`, `cpu`, `gpu` ...
+        precision: `auto`, or one of `PRECISIONS`; the last convolution, the loss and the sums are in float32 anyway.
+        accelerator: One of `ACCELERATORS`.
         devices: Processes, one device each.
         compile: Whether `torch.compile` is used; `auto` where the expected steps pay for it.
     """
@@ -48,8 +53,14 @@ class TrainerSettings:
 
     def __post_init__(self) -> None:
         for key in ("max_epochs", "patience", "devices"):
-            if getattr(self, key) < 1:
-                raise SctError(f"trainer.{key}={getattr(self, key)}: must be at least 1")
+            value = getattr(self, key)
+            if not isinstance(value, int) or value < 1:
+                raise SctError(f"trainer.{key}={value}: must be a whole number of at least 1")
+        for key, choices in (("precision", PRECISIONS), ("accelerator", ACCELERATORS)):
+            if getattr(self, key) not in choices:
+                raise SctError(f"trainer.{key}={getattr(self, key)}: no such choice; one of {', '.join(choices)}")
+        if self.accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
+            raise SctError(f"trainer.accelerator={self.accelerator}: torch finds no GPU here; auto takes what there is")
 
     def device(self) -> torch.device:
         """The device that the first process trains on."""

@@ -79,7 +79,10 @@ class FoldPlan:
     value: str | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.val_fraction < 1:
+        for key in ("n_folds", "fold_seed"):
+            if not isinstance(getattr(self, key), int):
+                raise SctError(f"data.{key}={getattr(self, key)}: must be a whole number")
+        if not isinstance(self.val_fraction, int | float) or not 0 < self.val_fraction < 1:
             raise SctError(f"data.val_fraction={self.val_fraction}: must be inside (0, 1)")
         if self.val_unit not in ("slice", "participant"):
             raise SctError(f"data.val_unit={self.val_unit}: must be slice or participant")

@@ -131,7 +131,7 @@ def test_two_volumes_for_one_are_refused(root):
     assert "mr.nii.gz, mr.mha" in refused(root)
 
 
-@pytest.mark.parametrize("bad", ["../x", "x/y", "/etc", ".hidden", "..", "C:x", "x\\y", "x\x00y"])
+@pytest.mark.parametrize("bad", ["../x", "x/y", "/etc", ".hidden", "..", "C:x", "x\\y", "x\x00y", "x" * 300])
 def test_ids_that_leave_the_folder_are_refused(root, bad):
     (root / "participants.tsv").write_text(f"participant_id\tage\na\t1\n{bad}\t2\n")
     assert "line 3" in refused(root)
