@@ -177,7 +177,9 @@ def _templates(config: "DictConfig") -> Iterator[_Template]:
         names = {key: str(one[key].name) for key in ("cohort", "experiment", "model", "loss")}
         once = is_baseline(one)
         names["loss"] = "none" if once else names["loss"]
-        yield _Template(one, names, once, one.experiment.condition == "separate", int(one.data.n_folds))
+        if not isinstance(one.data.n_folds, int):
+            raise SctError(f"data.n_folds={one.data.n_folds}: must be a whole number")
+        yield _Template(one, names, once, one.experiment.condition == "separate", one.data.n_folds)
 
 
 def _each_value(config: "DictConfig") -> Iterator["DictConfig"]:

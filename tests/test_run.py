@@ -168,6 +168,8 @@ def test_examples_are_the_test_slices_in_three_planes(tiny: Doors) -> None:
         (["data.fold_seed=x"], "data.fold_seed=x"),
         (["trainer.max_epochs=many"], "trainer.max_epochs=many"),
         (["trainer.precision=bf16-true"], "trainer.precision=bf16-true"),
+        (["data.n_folds=x"], "data.n_folds=x"),
+        (["prepare.jobs=many"], "jobs=many"),
         (["trainer.accelerator=tpu"], "trainer.accelerator=tpu"),
         (["+trainer.speed=high"], "speed"),
         (["optim.lr=-1"], "optim: "),

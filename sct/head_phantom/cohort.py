@@ -37,8 +37,8 @@ def write_phantom_cohort(root: Path, settings: PhantomSettings, jobs: int | None
     from tqdm import tqdm
 
     root = Path(root)
-    if jobs is not None and jobs < 1:
-        raise SctError(f"jobs={jobs}: must be at least 1")
+    if jobs is not None and (not isinstance(jobs, int) or jobs < 1):
+        raise SctError(f"jobs={jobs}: must be a whole number of at least 1")
     if not _is_ours(root):
         raise SctError(f"{root}: holds files that are not a phantom; give another folder")
     missing = [index for index in range(settings.participants) if not _is_finished(root, settings, index)]
