@@ -27,12 +27,13 @@ def _ingest(
     patients and stay where the DICOM files are; OUT holds voxels, vendors, field strength, technique (a guess), echo
     time, age and sex only.
     """
-    from sct.cohorts.ingest import write_cohort
+    from sct.cohorts.ingest import check_new_folder, write_cohort
     from sct.cohorts.inventory import propose_pairs, read_pairs, write_inventory, write_pairs
     from sct.io.dicom_series import find_series
 
     if on_error not in ("stop", "skip"):
         raise SctError(f"--on-error {on_error}: stop or skip was expected")
+    check_new_folder(out)
     series = find_series(dicom_dir)
     if not series:
         raise SctError(f"{dicom_dir}: no DICOM images in it")

@@ -1,5 +1,6 @@
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 from dicom_making import a_volume, edit, write_enhanced, write_series
 
@@ -26,10 +27,20 @@ def export(tmp_path):
     two |= {"InstitutionName": "Secret Clinic"}
     k = np.arange(SHAPE[2])
     volumes["two mr"].data[:] = np.rint((volumes["two mr"].data - k) / 2) * 2 + k
-    write_enhanced(root / "z" / "e.dcm", volumes["two mr"], EchoTime="0.02", **two)
+    hide_echo_time(write_enhanced(root / "z" / "e.dcm", volumes["two mr"], EchoTime="0.02", **two))
     write_series(root / "z" / "ct", volumes["two ct"], "CT", Manufacturer="TOSHIBA", **two)
     (root / "a" / "notes.txt").write_text("SECRET")
     return root, volumes
+
+
+def hide_echo_time(path):
+    """Move the echo time to where enhanced MR has it."""
+    dataset = pydicom.dcmread(path)
+    echo = pydicom.Dataset()
+    echo.EffectiveEchoTime = float(dataset.EchoTime)
+    dataset.SharedFunctionalGroupsSequence[0].MREchoSequence = [echo]
+    del dataset.EchoTime
+    dataset.save_as(path)
 
 
 def by_sex(cohort):
@@ -89,6 +100,10 @@ def test_the_inventory_names_every_series(doors, export):
     assert sorted(row["note"] for row in rows) == ["localizer", "n/a", "n/a", "n/a", "n/a"]
     assert {row["matrix"] for row in rows} == {"6x5x22", "4x4x2"}
     assert {row["technique_guessed"] for row in rows if row["modality"] == "MR"} == {"ZTE", "UTE"}
+    assert {(row["te_ms"], row["spacing_mm"]) for row in rows if row["modality"] == "MR"} == {
+        ("0.07", "0.9x0.8x1.5"),
+        ("0.02", "0.9x0.8"),  # the enhanced file names no slice thickness
+    }
 
 
 def test_a_choice_is_left_to_a_person(doors, export):
@@ -163,6 +178,8 @@ def test_mistakes_are_one_line(doors, export):
     (doors.folder / "full").mkdir()
     (doors.folder / "full" / "x").touch()
     assert "not an empty folder" in doors("ingest", root, "full").error
+    assert "by name" in doors("ingest", root, ".").error
+    assert sorted(path.name for path in doors.folder.iterdir()) == ["dicom", "full", "void"]
     for path in (root / "a" / "x").iterdir():
         if path.is_file():
             edit(path, BurnedInAnnotation="YES")

@@ -18,7 +18,7 @@ from sct.io.dicom import read_series
 from sct.io.dicom_series import Series, header_text
 from sct.io.volumes import write_volume
 
-__all__ = ["COLUMNS", "columns_of", "write_cohort"]
+__all__ = ["COLUMNS", "check_new_folder", "columns_of", "write_cohort"]
 
 COLUMNS = (
     "institution",
@@ -55,8 +55,7 @@ def write_cohort(
     """
     from tqdm import tqdm
 
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise SctError(f"{out}: exists and is not an empty folder; a cohort goes into a folder of its own")
+    check_new_folder(out)
     institutions = _institution_numbers(series[key] for pair in pairs for key in (pair.mr, pair.ct))
     left_out: dict[str, str] = {}
     table: dict[str, dict[str, str]] = {}
@@ -90,6 +89,18 @@ def write_cohort(
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return left_out
+
+
+def check_new_folder(out: Path) -> None:
+    """Refuse a place where a cohort cannot go.
+
+    Raises:
+        SctError: `out` holds files, is one, or has no name of its own (`.`, `..`).
+    """
+    if out.name in ("", ".."):
+        raise SctError(f"{out}: give the cohort's folder by name; its inventory and pairs are written beside it")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise SctError(f"{out}: exists and is not an empty folder; a cohort goes into a folder of its own")
 
 
 def columns_of(mr: Series, ct: Series, institutions: Mapping[str, str]) -> dict[str, str]:

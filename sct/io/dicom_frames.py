@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sct.core.errors import SctError
 
-__all__ = ["Frame", "Stack", "frames_of", "stack_frames"]
+__all__ = ["Frame", "Stack", "frames_of", "macros", "stack_frames"]
 
 # Headers print positions with few decimals: differences below these are rounding.
 _SAME_POSITION_MM = 0.01
@@ -68,8 +68,7 @@ def frames_of(dataset: Any, file_index: int, what: str) -> list[Frame]:
         return [_frame([dataset], file_index, 0, what)]
     shared = list(dataset.get("SharedFunctionalGroupsSequence") or [])
     return [
-        _frame([*_macros([group, *shared]), dataset], file_index, number, what)
-        for number, group in enumerate(per_frame)
+        _frame([*macros([group, *shared]), dataset], file_index, number, what) for number, group in enumerate(per_frame)
     ]
 
 
@@ -136,8 +135,8 @@ def _check_steps(along: NDArray[np.float64], what: str) -> None:
     )
 
 
-def _macros(groups: list[Any]) -> list[Any]:
-    """The items of all functional group macros: they hold the attributes of frames."""
+def macros(groups: list[Any]) -> list[Any]:
+    """The items of all functional group macros of an enhanced object: they hold the attributes of frames."""
     found = []
     for group in groups:
         for element in group:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sct.core.errors import SctError
+from sct.io.dicom_frames import macros
 
 __all__ = ["Series", "find_series", "header_text"]
 
@@ -18,6 +19,13 @@ _TAGS = [
     "InstitutionName", "PatientID", "PatientName", "PatientAge", "PatientBirthDate", "PatientSex", "StudyDate",
     "BurnedInAnnotation", "SamplesPerPixel", "FrameOfReferenceUID", "GantryDetectorTilt",
 ]  # fmt: skip
+# Where an enhanced (multi-frame) object keeps, in its functional groups, what a classic one has at the top.
+_IN_GROUPS = {
+    "EchoTime": "EffectiveEchoTime",
+    "PixelSpacing": "PixelSpacing",
+    "SliceThickness": "SliceThickness",
+    "ConvolutionKernel": "ConvolutionKernel",
+}
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,8 @@ class Series:
     Attributes:
         key: SeriesInstanceUID; with `#<echo time in ms>` where a series holds several echoes.
         files: In path order, each SOP instance once.
-        header: Header of the first file, a pydicom Dataset without pixels.
+        header: Header of the first file, a pydicom Dataset without pixels; of an enhanced one with the echo time,
+            spacing and kernel of its first frame.
     """
 
     key: str
@@ -84,6 +93,7 @@ def find_series(folder: Path) -> list[Series]:
         if header.get("Rows") is None or uid in seen:
             continue
         seen.add(uid)
+        _lift(header)
         series_uid = str(header.get("SeriesInstanceUID", path.parent))
         groups.setdefault((series_uid, header_text(header, "EchoTime")), []).append((path, header))
     echoes: dict[str, int] = {}
@@ -98,6 +108,15 @@ def find_series(folder: Path) -> list[Series]:
         for (series_uid, echo), members in groups.items()
     ]
     return sorted(series, key=_order)
+
+
+def _lift(header: Any) -> None:
+    """Copy the first frame's values of an enhanced object to where classic objects have them."""
+    shared, frames = (list(header.get(f"{name}FunctionalGroupsSequence") or [])[:1] for name in ("Shared", "PerFrame"))
+    for item in macros([*frames, *shared]):
+        for keyword, there in _IN_GROUPS.items():
+            if keyword not in header and there in item:
+                setattr(header, keyword, item[there].value)
 
 
 def header_text(header: Any, keyword: str) -> str:
