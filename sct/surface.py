@@ -53,9 +53,11 @@ def _command(
     comparison = compare(*volumes, settings, labels, names, names=(str(reference), str(test)))
     about = {
         "sct_version": sct.__version__,
-        "reference": str(reference),
-        "test": str(test),
-        "regions": None if regions is None else str(regions),
+        # a file's name may be a patient's, so the report describes its inputs without it
+        **{
+            name: {"shape": list(volume.shape), "spacing_mm": [round(float(mm), 6) for mm in volume.spacing_mm]}
+            for name, volume in zip(("reference", "test"), volumes, strict=True)
+        },
     }
     figures = write_comparison(comparison, *volumes, settings, out_dir, about)
     print(table_text(figures))

@@ -61,6 +61,12 @@ def test_all_files_are_written_and_tell_the_known_deviation(heads: Doors) -> Non
     assert "reference.stl: watertight, 1 shells" in answer.out
 
 
+def test_results_may_go_into_the_current_folder_and_name_no_file(heads: Doors) -> None:
+    assert heads("surface", "ct.nii.gz", "sct.nii.gz", ".").code == 0
+    assert {path.name for path in heads.folder.iterdir()} == OUTPUTS | {"ct.nii.gz", "sct.nii.gz"}
+    assert "nii.gz" not in (heads.folder / "surface.json").read_text()  # a file's name may be a patient's
+
+
 def test_smoothing_and_decimation_change_the_print_only(heads: Doors) -> None:
     assert heads("surface", "ct.nii.gz", "sct.nii.gz", "plain").code == 0
     assert heads("surface", "ct.nii.gz", "sct.nii.gz", "print", "--smooth", "--decimate", "0.5").code == 0
@@ -82,6 +88,7 @@ def test_smoothing_and_decimation_change_the_print_only(heads: Doors) -> None:
         (["ct.nii.gz", "sct.nii.gz", "ct.nii.gz"], "ct.nii.gz: is a file"),
         (["ct.nii.gz", "sct.nii.gz", "ct.nii.gz/out"], "cannot be written"),
         (["ct.nii.gz", "sct.nii.gz", "out", "--tolerance-mm", "0"], "--tolerance-mm 0: must be above 0"),
+        (["ct.nii.gz", "sct.nii.gz", "out", "--tolerance-mm", "nan"], "--tolerance-mm nan: must be above 0"),
         (["ct.nii.gz", "sct.nii.gz", "out", "--regions", "sct.nii.gz"], "not whole numbers"),
     ],
 )

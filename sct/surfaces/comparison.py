@@ -77,7 +77,7 @@ def compare(
     Raises:
         SctError: A volume has no bone, or no bone of the reference lies inside the test volume.
     """
-    if settings.tolerance_mm <= 0:
+    if not 0 < settings.tolerance_mm < float("inf"):
         raise SctError(f"--tolerance-mm {settings.tolerance_mm:g}: must be above 0")
     of_both = bone_surface(reference, settings.bone, names[0]), bone_surface(test, settings.bone, names[1])
     of_reference = deviation_of_reference(*of_both, reference, test)

@@ -46,7 +46,10 @@ def regions_of_vertices(mesh: Mesh, labels: Volume, names: dict[int, str]) -> di
     # Beyond the reach the tree answers with an index past its points: that is the 0 appended here.
     _, nearest = tree.query(mesh.points_mm, distance_upper_bound=reach_mm, workers=-1)
     found = np.append(whole[tuple(voxels.T)], 0)[nearest]
-    regions = {names.get(int(label), f"label-{label}"): found == label for label in np.unique(found) if label}
+    regions: dict[str, NDArray[np.bool_]] = {}
+    for label in np.unique(found[found != 0]):
+        name = names.get(int(label), f"label-{label}")
+        regions[name] = regions.get(name, False) | (found == label)  # labels of one name are one region
     if (found == 0).any():
         regions[UNLABELLED] = found == 0
     return regions

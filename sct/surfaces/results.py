@@ -46,7 +46,7 @@ def write_comparison(
         test: The test volume.
         settings: Of the comparison, and how the meshes for print are made.
         folder: Made when missing; files of the same names are replaced.
-        about: What else goes at the head of the report, such as the input files.
+        about: What else goes at the head of the report, such as the input volumes.
 
     Returns:
         The report, as written to `surface.json`.
@@ -112,7 +112,8 @@ def _layers(reference: Volume, test: Volume) -> list[ViewerLayer]:
 @contextmanager
 def _moved_when_complete(folder: Path) -> Iterator[Path]:
     """A hidden folder beside `folder`, whose files move there when the block ends without an error, report last."""
-    hidden = folder.with_name(f".{uuid.uuid4().hex[:8]}.{folder.name}")
+    place = folder.resolve()  # the current folder, `.`, has no name
+    hidden = place.with_name(f".{uuid.uuid4().hex[:8]}.{place.name}")
     try:
         try:
             if folder.exists() and not folder.is_dir():

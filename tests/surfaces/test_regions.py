@@ -38,6 +38,13 @@ def test_vertices_far_from_any_label_are_unlabelled() -> None:
     assert regions[UNLABELLED].tolist() == [False, False, True]
 
 
+def test_labels_of_one_name_are_one_region() -> None:
+    mesh = bone_surface(solid(sphere(12.0)), BoneSettings(), "ct")
+    regions = regions_of_vertices(mesh, halves(), {1: "skull", 2: "skull"})
+    assert list(regions) == ["skull"]
+    assert regions["skull"].all()
+
+
 def test_a_shift_of_one_half_shows_in_its_region_only() -> None:
     reference, test = solid(sphere(12.0)), solid(sphere(13.0))
     data = np.where(np.arange(41) < 20, reference.data, test.data)
