@@ -1,6 +1,9 @@
 """The door `sct.predict`: files in, files out, and every mistake in one line."""
 
+import base64
+import gzip
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -9,7 +12,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from dicom_making import write_series
 
+from sct.core.volume import Volume
 from sct.io.volumes import read_volume
 from sct.models.light_unet import LightUNet
 from sct.preparation.settings import PrepareSettings
@@ -122,6 +127,64 @@ def test_dicom_reads_back_as_the_same_volume(scene):
     one, other = (read_volume(scene.folder / "out" / name).to_ras() for name in ("s.nii.gz", "series"))
     assert np.allclose(one.affine, other.affine, atol=1e-3)
     assert np.array_equal(one.data, other.data)
+
+
+def test_the_viewers_difference_is_red_where_the_synthetic_ct_is_darker(scene):
+    words = ("--checkpoint", "a.ckpt", "--reference", "ct.nii.gz", "--planes", "axial")
+    assert scene("predict", "mr.nii.gz", "out/s.nii.gz", *words).code == 0
+    page = (scene.folder / "out/s_viewer.html").read_text()
+    data = json.loads(re.search(r'id="page-data">(.*?)</script>', page, re.DOTALL).group(1))
+    layer = next(layer for layer in data["layers"] if layer["name"] == "CT - synthetic CT")
+    assert (layer["colormap"], layer["cal_min"], layer["cal_max"]) == ("blue2red", -500, 500)
+    shown = nib.Nifti1Image.from_bytes(gzip.decompress(base64.b64decode(layer["nifti"]))).get_fdata()
+    ct, sct = (np.clip(nib.load(scene.folder / name).get_fdata(), -500, 1500) for name in ("ct.nii.gz", "out/s.nii.gz"))
+    assert np.abs(shown - (ct - sct)).max() < 4  # steps of the layer's window
+
+
+def test_the_technique_that_a_dicom_header_names_is_compared(scene):
+    histograms = [[1 / 256] * 256]
+    domain = {"techniques": ["ZTE"], "mr_relative_histograms": {"ZTE": histograms}, "histogram_threshold": 9.0}
+    domain |= {"mr_histogram": histograms[0], "mr_gray_p75": [0, 1], "fov_mm": [50, 150], "spacing_mm": SPACING_MM}
+    checkpoint(scene.folder / "zte.ckpt", domain=domain)
+    mr = Volume(head((700, 250, 900, 0)), affine())
+    for echo_ms, technique in (("0.02", "ZTE"), ("1.2", "GRE"), ("90", "no bone MRI")):
+        write_series(scene.folder / echo_ms, mr, EchoTime=echo_ms)
+        words = ("--checkpoint", "zte.ckpt", "--no-viewer", "--planes", "axial")
+        answer = scene("predict", echo_ms, f"out/{echo_ms}.nii.gz", *words)
+        assert answer.code == 0, answer.err
+        record = json.loads((scene.folder / f"out/{echo_ms}.json").read_text())
+        assert record["domain"]["technique"] == technique
+        assert ("header reads as" in answer.err) == (technique != "ZTE")
+
+
+def test_an_input_is_never_replaced(scene):
+    save(scene.folder / "s_uncertainty.nii.gz", head((1, 1, 1, 0)))
+    before = {path.name: path.read_bytes() for path in scene.folder.iterdir()}
+    for words in (
+        ["mr.nii.gz", "mr.nii.gz"],
+        ["mr.nii.gz", "../" + scene.folder.name + "/ct.nii.gz", "--reference", "ct.nii.gz"],
+        ["mr.nii.gz", "s.nii.gz", "--mask", "s_uncertainty.nii.gz"],
+    ):
+        assert "would replace the input" in scene("predict", *words, "--checkpoint", "a.ckpt").error
+    assert {path.name: path.read_bytes() for path in scene.folder.iterdir()} == before
+
+
+def test_a_dicom_folder_filled_meanwhile_is_left_alone(scene, monkeypatch):
+    """Another program writes into the folder while the network predicts."""
+    import sct.synthesis.outputs as outputs
+
+    real = outputs.synthesize
+
+    def slowly(*arguments):
+        (scene.folder / "series").mkdir()
+        (scene.folder / "series/scan.dcm").write_text("theirs")
+        return real(*arguments)
+
+    monkeypatch.setattr(outputs, "synthesize", slowly)
+    words = ("--checkpoint", "a.ckpt", "--no-viewer", "--planes", "axial", "--dicom", "series")
+    assert "series" in scene("predict", "mr.nii.gz", "out/s.nii.gz", *words).error
+    assert (scene.folder / "series/scan.dcm").read_text() == "theirs"
+    assert made(scene) == set()
 
 
 def test_old_outputs_are_replaced_and_others_left(scene):

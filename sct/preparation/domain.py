@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sct.preparation.store import CHANNELS, SliceStore, StoredParticipant
+from sct.slices.frame import frame_of
 from sct.slices.planes import PLANES
 
 __all__ = ["DomainCheck", "check_domain", "domain_of", "histogram_distance", "merge_domains", "relative_histogram"]
@@ -51,7 +52,7 @@ def domain_of(store: SliceStore, participant_ids: Sequence[str]) -> dict[str, An
         participant_ids: Of the training; none gives an empty description.
 
     Returns:
-        Plain types: `spacing_mm`, `techniques`, `fov_mm` (smallest and largest head, as the side of the largest frame),
+        Plain types: `spacing_mm`, `techniques`, `fov_mm` (smallest and largest head, as the side of the largest mask),
         `mr_histogram` (256 gray levels within the mask, normalised, mean of the participants), `mr_relative_histograms`
         (per technique those of its participants, in no order that tells who), `histogram_threshold`, `mr_gray_p75`
         (range of the 75th percentile, gray 0..1).
@@ -62,7 +63,7 @@ def domain_of(store: SliceStore, participant_ids: Sequence[str]) -> dict[str, An
     histograms = np.stack([_histogram(one) for one in participants])
     relative = np.stack([relative_histogram(histogram) for histogram in histograms])
     techniques = [one.columns.get("technique") or _UNKNOWN for one in participants]
-    sides_mm = [float(one.sides.max()) * one.geometry.spacing_mm for one in participants if one.n_slices]
+    sides_mm = [_head_mm(one, store.settings) for one in participants if one.n_slices]
     p75 = [_percentile_level(histogram) / (_LEVELS - 1) for histogram in histograms]
     return {
         "spacing_mm": float(store.settings["spacing_mm"]),
@@ -104,6 +105,7 @@ def check_domain(
     gray_in_mask: NDArray[np.floating],
     head_mm: float,
     spacing_mm: Sequence[float],
+    technique: str | None = None,
 ) -> DomainCheck:
     """Compare a new MR with what the network was trained on.
 
@@ -111,8 +113,9 @@ def check_domain(
         domain: Of `domain_of` or `merge_domains`; empty (an old checkpoint) gives one warning.
         mr: All values of the volume, in the scanner's units.
         gray_in_mask: The network's gray 0..1 within the mask, any shape, not empty.
-        head_mm: Side of the largest frame.
+        head_mm: Side of the largest frame around the head.
         spacing_mm: The volume's own voxel sizes.
+        technique: What the scan says it is (a DICOM header does); None where it does not say.
     """
     warnings: list[str] = []
     hu_share = float(np.mean(np.asarray(mr) <= _HU_OF_AIR))
@@ -156,6 +159,11 @@ def check_domain(
         warnings.append(
             f"the MR's voxels of {coarsest:g} mm are coarser than the {domain['spacing_mm']:g} mm of the training"
         )
+    if technique is not None and domain["techniques"] and technique not in domain["techniques"]:
+        warnings.append(
+            f"the MR's header reads as {technique}; the training had {', '.join(domain['techniques'])}: "
+            "is it the bone sequence?"
+        )
     return DomainCheck(
         warnings,
         {
@@ -167,7 +175,7 @@ def check_domain(
             "mr_gray_p75_of_training": list(domain["mr_gray_p75"]),
             "head_mm": float(head_mm),
             "head_mm_of_training": list(domain["fov_mm"]),
-            "technique": "unknown: the file does not say",
+            "technique": technique or "unknown: the file does not say",
             "techniques_of_training": list(domain["techniques"]),
         },
     )
@@ -198,6 +206,15 @@ def relative_histogram(histogram: NDArray[np.floating]) -> NDArray[np.float64]:
     at = np.interp(new_edges, edges, cumulative, left=0.0, right=float(cumulative[-1]))
     at[-1] = cumulative[-1]
     return np.asarray(np.diff(at))
+
+
+def _head_mm(participant: StoredParticipant, settings: Mapping[str, Any]) -> float:
+    """Side of the largest frame that a mask fills; a patch is larger than its mask."""
+    spacing_mm = participant.geometry.spacing_mm
+    if settings.get("frame") != "patch":
+        return float(participant.sides.max()) * spacing_mm
+    masks = participant.data[CHANNELS.index("mask")]
+    return max(frame_of(mask > 0).side for mask in masks if mask.any()) * spacing_mm
 
 
 def _histogram(participant: StoredParticipant) -> NDArray[np.float64]:

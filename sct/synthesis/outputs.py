@@ -1,6 +1,5 @@
 """From files to files: everything that `sct.predict` writes, all or nothing."""
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from sct.cohorts.headers import guess_technique
 from sct.core.errors import SctError
 from sct.core.files import write_json
 from sct.core.gray import Window
 from sct.core.volume import Volume
 from sct.geometry.resample import resample
+from sct.io.dicom_series import find_series
 from sct.io.volumes import VOLUME_SUFFIXES, read_volume, volume_suffix, write_volume
 from sct.preparation.pair import check_ct
 from sct.synthesis.ensemble import load_ensemble
@@ -63,12 +64,14 @@ def predict_file(request: Request, options: Options) -> tuple[Synthesis, dict[st
         SctError: An input cannot be used, or an output cannot be written; nothing is left behind then.
     """
     suffix = _checked_suffix(request.out)
+    _refuse_to_replace_inputs(request, suffix)
     check_writable(request.out.parent)
     if request.dicom is not None:
         _check_dicom_folder(request.dicom)
     timings = Timings()
     with timings.step("read"):
         mr = read_volume(request.mr)
+        technique = _technique(request.mr)
         mask = request.mask if request.mask in ("auto", "none") else read_volume(Path(request.mask))
         reference = None
         if request.reference is not None:
@@ -76,7 +79,7 @@ def predict_file(request: Request, options: Options) -> tuple[Synthesis, dict[st
             check_ct(reference, request.reference)
     with timings.step("load"):
         ensemble = load_ensemble(request.checkpoints)
-    synthesis = synthesize(mr, ensemble, options, mask, str(request.mr), timings)
+    synthesis = synthesize(mr, ensemble, options, mask, str(request.mr), timings, technique)
     window = ensemble.settings.window
     scores = None
     if reference is not None and request.reference is not None:
@@ -108,6 +111,14 @@ def predict_file(request: Request, options: Options) -> tuple[Synthesis, dict[st
     return synthesis, record
 
 
+def _technique(mr: Path) -> str | None:
+    """What the header of a DICOM series reads as; None for a volume file, which does not say."""
+    if not mr.is_dir():
+        return None
+    header = next(one.header for one in find_series(mr) if not one.is_localizer)
+    return guess_technique(header) or "no bone MRI"
+
+
 def _checked_suffix(out: Path) -> str:
     suffix = volume_suffix(out)
     if suffix not in _SUFFIXES:
@@ -115,6 +126,15 @@ def _checked_suffix(out: Path) -> str:
     if out.is_dir():
         raise SctError(f"{out}: is a folder; name the file of the synthetic CT")
     return suffix
+
+
+def _refuse_to_replace_inputs(request: Request, suffix: str) -> None:
+    stem = request.out.name[: -len(suffix)]
+    outputs = [request.out, request.out.with_name(f"{stem}_uncertainty{suffix}")]
+    inputs = [request.mr, request.reference, None if request.mask in ("auto", "none") else Path(request.mask)]
+    for given in inputs:
+        if given is not None and any(given.resolve() == made.resolve() for made in outputs):
+            raise SctError(f"{request.out}: its outputs would replace the input {given}; choose another name")
 
 
 def _check_dicom_folder(folder: Path) -> None:
@@ -131,8 +151,9 @@ def _write_dicom(sct: Volume, request: Request) -> None:
     with staged(request.dicom.parent) as folder:
         made = folder / request.dicom.name
         write_ct_series(sct, made, source=request.mr if request.mr.is_dir() else None)
+        _check_dicom_folder(request.dicom)  # it may have been filled since the start
         if request.dicom.is_dir():
-            shutil.rmtree(request.dicom)  # an empty one, checked at the start
+            request.dicom.rmdir()
 
 
 def _write_viewer(path: Path, mr: Volume, synthesis: Synthesis, window: Window, reference: Volume | None) -> None:
@@ -149,9 +170,10 @@ def _write_viewer(path: Path, mr: Volume, synthesis: Synthesis, window: Window, 
         real, seen = resample(reference, mr.shape, mr.affine, order=1, fill=AIR_HU)
         layers.append(ViewerLayer("CT", Volume(real, mr.affine), **ct, opacity=0.0))  # type: ignore[arg-type]
         limits = (window.lowest_hu, window.highest_hu)
-        difference = np.where(seen, np.clip(synthesis.hu.data, *limits) - np.clip(real, *limits), np.float32(0))
+        # Red: the synthetic CT is darker than the CT, blue: brighter, as in the paper's figures.
+        difference = np.where(seen, np.clip(real, *limits) - np.clip(synthesis.hu.data, *limits), np.float32(0))
         layers.append(
-            ViewerLayer("synthetic CT - CT", Volume(difference, mr.affine), "blue2red", -500.0, 500.0, opacity=0.0)
+            ViewerLayer("CT - synthetic CT", Volume(difference, mr.affine), "blue2red", -500.0, 500.0, opacity=0.0)
         )
     layers.append(ViewerLayer("uncertainty", synthesis.uncertainty_hu, "hot", 0.0, 300.0, opacity=0.0))
     try:

@@ -90,6 +90,7 @@ def _centre(inside: NDArray[np.bool_]) -> dict[str, int]:
     """Slice number of each plane through the middle of the mask; of the volume when it is empty."""
     places = {}
     for plane in PLANES:
-        filled = np.flatnonzero(extract(inside, plane).any((1, 2)))
-        places[plane] = int(filled[filled.size // 2]) if filled.size else inside.shape[2] // 2
+        slices = extract(inside, plane)
+        filled = np.flatnonzero(slices.any((1, 2)))
+        places[plane] = int(filled[filled.size // 2]) if filled.size else len(slices) // 2
     return places

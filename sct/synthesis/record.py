@@ -37,7 +37,7 @@ def record_of(
         synthesis: The result.
         scores: Against a reference; None without one.
     """
-    inside = synthesis.inside
+    in_head = synthesis.mask.inside & synthesis.fused.covered
     window = ensemble.settings.window
     record: dict[str, Any] = {
         "content": DISCLAIMER,
@@ -63,12 +63,12 @@ def record_of(
             "device": synthesis.predictions.device,
             "precision": synthesis.predictions.precision,
         },
-        "mask": {"source": synthesis.mask.source, "share_of_volume": float(inside.mean())},
+        "mask": {"source": synthesis.mask.source, "share_of_volume": float(synthesis.inside.mean())},
         "uncertainty_hu": {
             "definition": "standard deviation of all predictions of a voxel, planes by checkpoints",
-            "mean_in_head": _mean(synthesis.fused.uncertainty_hu, synthesis.fused.covered),
-            "mean_between_planes": _mean(synthesis.fused.planes_hu, synthesis.fused.covered),
-            "mean_between_checkpoints": _mean(synthesis.fused.members_hu, synthesis.fused.covered),
+            "mean_in_head": _mean(synthesis.fused.uncertainty_hu, in_head),
+            "mean_between_planes": _mean(synthesis.fused.planes_hu, in_head),
+            "mean_between_checkpoints": _mean(synthesis.fused.members_hu, in_head),
         },
         "domain": synthesis.domain.measures,
         "warnings": synthesis.warnings,

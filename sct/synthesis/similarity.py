@@ -88,8 +88,8 @@ def ms_ssim(
 ) -> float | None:
     """Multi-scale SSIM over a mask, as SynthRAD2025 computes it.
 
-    A volume smaller than 97 voxels along an axis is padded with its edge, as there: five scales need that many. The
-    volumes are not cropped to the mask, whose place on the coarser grids would change.
+    A volume smaller than 97 voxels along an axis is padded with its edge, as there: five scales need that many.
+    Cropping around the mask moves its place on the coarser grids, and the value by some 0.0002.
 
     Args:
         reference: Array (X, Y, Z), not negative, the same constant outside the mask in both.

@@ -58,6 +58,7 @@ def synthesize(
     mask: str | Volume = "auto",
     name: str = "MR",
     timings: Timings | None = None,
+    technique: str | None = None,
 ) -> Synthesis:
     """Predict a CT from an MR volume.
 
@@ -68,6 +69,7 @@ def synthesize(
         mask: `auto` (from the MR), `none` (everything is head), or a volume that is positive in the head, on any grid.
         name: What messages call the MR.
         timings: Where to add the steps' seconds.
+        technique: What the scan's header says it is; None where nothing says.
 
     Raises:
         SctError: The MR or the mask cannot be used, or the device is not there.
@@ -77,7 +79,7 @@ def synthesize(
         isotropic = isotropic_mr(mr, ensemble.settings, name)
     with timings.step("mask"):
         head = head_mask(isotropic, mask, options.planes)
-        domain = compare_with_training(mr, isotropic, head, ensemble)
+        domain = compare_with_training(mr, isotropic, head, ensemble, technique)
     predictions = predict_planes(isotropic, head, ensemble, options, timings)
     with timings.step("fuse"):
         fused = predictions.fused(options.fusion, ensemble.settings.window)
@@ -118,7 +120,9 @@ def head_mask(isotropic: IsotropicMr, mask: str | Volume, planes: Sequence[str])
     return within(head, seen, settings.min_mask_mm2 / settings.spacing_mm**2)
 
 
-def compare_with_training(mr: Volume, isotropic: IsotropicMr, head: HeadMask, ensemble: Ensemble) -> DomainCheck:
+def compare_with_training(
+    mr: Volume, isotropic: IsotropicMr, head: HeadMask, ensemble: Ensemble, technique: str | None = None
+) -> DomainCheck:
     """Compare the MR, as the network sees it within the mask, with what the networks were trained on.
 
     Raises:
@@ -134,6 +138,7 @@ def compare_with_training(mr: Volume, isotropic: IsotropicMr, head: HeadMask, en
         extract(isotropic.gray(plane), plane)[masks],
         largest * isotropic.settings.spacing_mm,
         mr.spacing_mm.tolist(),
+        technique,
     )
 
 

@@ -105,19 +105,32 @@ def test_merging_a_description_with_itself_changes_nothing():
     assert merge_domains([{}, {}]) == {}
 
 
-def test_a_training_participant_is_within_its_own_domain(make_participant, tmp_path):
+@pytest.mark.parametrize("frame", ["resize", "patch"])
+def test_a_training_participant_is_within_its_own_domain(make_participant, tmp_path, frame):
     from sct.cohorts.cohort import Cohort
 
     participants = [make_participant(f"p{i}", columns={"technique": "ZTE"}, seed=i) for i in range(3)]
-    settings = PrepareSettings(size_px=32, spacing_mm=4.0)
+    settings = PrepareSettings(size_px=32, spacing_mm=4.0, frame=frame)
     prepare_cohort(Cohort("small", tmp_path / "cohort", participants), settings, tmp_path / "store", 1, "stop")
     store = SliceStore(tmp_path / "store")
     domain = domain_of(store, store.participant_ids)
     assert json.loads(json.dumps(domain)) == domain
     assert sum(domain["mr_histogram"]) == pytest.approx(1)
     assert domain["techniques"] == ["ZTE"]
-    assert 60 < domain["fov_mm"][0] <= domain["fov_mm"][1] < 120
+    assert 60 < domain["fov_mm"][0] <= domain["fov_mm"][1] < 120  # a patch of 128 mm is not the head's size
     one = store.participant("p0")
     gray = one.data[0][one.data[2] > 0] / 255.0
-    assert check(domain, gray, head_mm=float(one.sides.max() * 4), spacing_mm=(4.0, 4.0, 4.0)) == []
+    assert check(domain, gray, head_mm=domain["fov_mm"][0], spacing_mm=(4.0, 4.0, 4.0)) == []
     assert domain_of(store, []) == {}
+
+
+def test_a_header_of_another_technique_is_warned_of():
+    gray = np.repeat(np.arange(256), 10) / 255
+
+    def said(technique, **changes):
+        lines = check_domain(description(**changes), gray, gray, 190.0, [1.0] * 3, technique).warnings
+        return [line for line in lines if "header reads as" in line]
+
+    assert "no bone MRI" in said("no bone MRI")[0]
+    assert "GRE" in said("GRE")[0]
+    assert said("ZTE") == said(None) == said("GRE", techniques=[]) == []
