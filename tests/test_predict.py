@@ -236,6 +236,11 @@ def test_voxels_of_a_tenth_of_a_millimetre_are_refused(scene):
         (["mr.nii.gz", "out/s.nii.gz", "--checkpoint", "a.ckpt", "--reference", "mr.nii.gz"], "Hounsfield"),
         (["mr.nii.gz", "out/s.nii.gz", "--checkpoint", "a.ckpt", "--reference", "far.nii.gz"], "far.nii.gz"),
         (["mr.nii.gz", "out/s.nii.gz", "--checkpoint", "a.ckpt", "--dicom", "full"], "full"),
+        (
+            ["sheared.nii.gz", "out/s.nii.gz", "--checkpoint", "a.ckpt", "--dicom", "series"],
+            "sheared.nii.gz: the volume's",
+        ),
+        (["mr.nii.gz", "out/s.nii.gz", "--checkpoint", "a.ckpt", "--device", "meta"], "--device meta"),
         (["mr.nii.gz", "a.ckpt/out/s.nii.gz", "--checkpoint", "a.ckpt"], "a.ckpt"),
     ],
 )
@@ -246,6 +251,9 @@ def test_mistakes_are_one_line_and_nothing_is_written(scene, words, said):
     far = affine()
     far[:3, 3] += 800
     save(scene.folder / "far.nii.gz", head((40, 1100, 20, -1000)), far)
+    sheared = affine()
+    sheared[0, 2] = 1
+    save(scene.folder / "sheared.nii.gz", head((700, 250, 900, 0)), sheared)
     (scene.folder / "full").mkdir()
     (scene.folder / "full/scan.dcm").write_text("")
     answer = scene("predict", *words)

@@ -12,7 +12,7 @@ from sct.core.volume import Volume
 from sct.io.dicom_frames import frames_of
 from sct.io.dicom_series import Series, find_series
 
-__all__ = ["SERIES_DESCRIPTION", "write_ct_series"]
+__all__ = ["SERIES_DESCRIPTION", "require_perpendicular", "write_ct_series"]
 
 SERIES_DESCRIPTION = "Synthetic CT from MR - NOT FOR DIAGNOSIS"
 _DERIVATION = (
@@ -59,9 +59,7 @@ def write_ct_series(
     if len(description) > 64 or "\\" in description:
         raise SctError(f"SeriesDescription {description!r}: at most 64 characters without backslash were expected")
     volume = _right_handed(volume_hu)
-    directions = volume.affine[:3, :3] / volume.spacing_mm
-    if not np.allclose(directions.T @ directions, np.eye(3), atol=1e-3):
-        raise SctError(f"{folder}: the volume's axes are not perpendicular, which DICOM slices need; resample it first")
+    require_perpendicular(volume, str(folder))
     if folder.exists() and any(folder.iterdir()):
         raise SctError(f"{folder}: holds files already; a series goes into a folder of its own")
     original = _source_series(source)
@@ -78,6 +76,21 @@ def write_ct_series(
             path.unlink(missing_ok=True)
         raise SctError(f"{folder}: cannot be written ({error.strerror or error})") from error
     return paths
+
+
+def require_perpendicular(volume: Volume, what: str) -> None:
+    """Refuse a volume that DICOM slices cannot hold.
+
+    Args:
+        volume: The volume.
+        what: Begins the message.
+
+    Raises:
+        SctError: The volume's axes are not perpendicular.
+    """
+    directions = volume.affine[:3, :3] / volume.spacing_mm
+    if not np.allclose(directions.T @ directions, np.eye(3), atol=1e-3):
+        raise SctError(f"{what}: the volume's axes are not perpendicular, which DICOM slices need; resample it first")
 
 
 def _right_handed(volume: Volume) -> Volume:

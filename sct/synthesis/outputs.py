@@ -14,6 +14,7 @@ from sct.core.gray import Window
 from sct.core.volume import Volume
 from sct.geometry.resample import resample
 from sct.io.dicom_series import find_series
+from sct.io.dicom_write import require_perpendicular
 from sct.io.volumes import VOLUME_SUFFIXES, read_volume, volume_suffix, write_volume
 from sct.preparation.pair import check_ct
 from sct.synthesis.ensemble import load_ensemble
@@ -71,6 +72,8 @@ def predict_file(request: Request, options: Options) -> tuple[Synthesis, dict[st
     timings = Timings()
     with timings.step("read"):
         mr = read_volume(request.mr)
+        if request.dicom is not None:
+            require_perpendicular(mr, str(request.mr))
         technique = _technique(request.mr)
         mask = request.mask if request.mask in ("auto", "none") else read_volume(Path(request.mask))
         reference = None
