@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 import uuid
+from _thread import interrupt_main
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,6 +26,9 @@ __all__ = ["HEARTBEAT_S", "STALE_S", "claim", "claim_is_alive"]
 
 HEARTBEAT_S = 15.0
 STALE_S = 180.0  # a node's clock may differ from the file server's by some seconds, and a busy file system may stall
+
+_ours: set[str] = set()
+"""Tokens of the claims that this process holds."""
 
 
 @contextmanager
@@ -53,14 +57,16 @@ def claim(folder: Path) -> Iterator[bool]:
     if taken:
         yield False
         return
+    _ours.add(token)
     stop = threading.Event()
-    heart = threading.Thread(target=_renew, args=(path, stop), daemon=True)
+    heart = threading.Thread(target=_renew, args=(path, token, stop), daemon=True)
     heart.start()
     try:
         yield True
     finally:
         stop.set()
         heart.join()
+        _ours.discard(token)
         with FileLock(folder / ".claim.lock"):
             if _read(path).get("token") == token:
                 path.unlink(missing_ok=True)
@@ -78,7 +84,10 @@ def claim_is_alive(folder: Path) -> bool:
     owner = _read(path)
     if owner.get("host") != socket.gethostname():
         return True
-    return _process_lives(int(owner.get("pid", 0)))
+    pid = int(owner.get("pid", 0))
+    if pid == os.getpid():  # ours, or of a process that had our number before us, say in a container that came back
+        return owner.get("token") in _ours
+    return _process_lives(pid)
 
 
 def _process_lives(pid: int) -> bool:
@@ -101,8 +110,13 @@ def _is_zombie(pid: int) -> bool:
         return False
 
 
-def _renew(path: Path, stop: threading.Event) -> None:
+def _renew(path: Path, token: str, stop: threading.Event) -> None:
+    """Renew the claim; when it was taken over (this process slept too long), stop writing beside the new owner."""
     while not stop.wait(HEARTBEAT_S):
+        owner = _read(path).get("token")
+        if owner not in (token, None):
+            interrupt_main()
+            return
         with suppress(OSError):
             os.utime(path)
 

@@ -4,8 +4,10 @@ import json
 import multiprocessing
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -55,6 +57,21 @@ def test_a_claim_of_another_host_is_stale_without_a_heartbeat(tmp_path: Path) ->
     assert not claim_is_alive(tmp_path)
     with claim(tmp_path) as ours:
         assert ours
+
+
+def test_a_claim_with_our_number_that_is_not_ours_is_stale(tmp_path: Path) -> None:
+    owner = {"host": socket.gethostname(), "pid": os.getpid(), "token": "of a former life"}
+    (tmp_path / "claim.json").write_text(json.dumps(owner))
+    with claim(tmp_path) as ours:
+        assert ours
+
+
+def test_an_owner_whose_claim_was_taken_over_is_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sct.study.claims.HEARTBEAT_S", 0.01)
+    with pytest.raises(KeyboardInterrupt), claim(tmp_path):
+        (tmp_path / "claim.json").write_text(json.dumps({"host": "elsewhere", "pid": 1, "token": "another"}))
+        threading.Event().wait(30)
+    assert json.loads((tmp_path / "claim.json").read_text())["token"] == "another"
 
 
 def _race(folder: str, barrier: "multiprocessing.synchronize.Barrier", queue: "multiprocessing.Queue[bool]") -> None:
