@@ -105,7 +105,7 @@ class SideResult:
 
 @dataclass(frozen=True)
 class RatioRow:
-    """A ratio over the rounds; None where a side failed."""
+    """A ratio over the rounds, None where a side failed; `note` says what else is worth reading."""
 
     name: str
     minimum: float | None
@@ -113,6 +113,7 @@ class RatioRow:
     maximum: float | None
     target: float | None = None
     failure: str = ""
+    note: str = ""
 
     @classmethod
     def of(cls, name: str, ratios: Sequence[float], target: float | None = None, failure: str = "") -> "RatioRow":

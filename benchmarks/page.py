@@ -24,7 +24,8 @@ def ratio_table(results: Sequence[StageResult]) -> str:
     for result in results:
         for row in result.ratios:
             figures = " | ".join(_number(value) for value in (row.minimum, row.median, row.maximum, row.target))
-            lines.append(f"| {result.name} | {row.name} | {figures} | {_verdict(row)} |")
+            remarks = "; ".join(filter(None, (_verdict(row), row.note)))
+            lines.append(f"| {result.name} | {row.name} | {figures} | {remarks} |")
     return "\n".join(lines) + "\n"
 
 

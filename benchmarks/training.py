@@ -6,6 +6,7 @@ worker per core on the CPU, and in bf16 with all cores' workers and pinned memor
 """
 
 import logging
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.strategies import DDPStrategy
 
 from benchmarks import networks
 from benchmarks.child import threads
@@ -29,6 +31,8 @@ from sct.training.task import SynthesisTask, adam
 __all__ = ["LEVERS", "StepTimer", "ours", "peer", "stages"]
 
 WARM_UP_STEPS = 3
+STEPS_PER_EPOCH = 43
+"""At most, as a fold of phantom39_inst1 has them; longer runs repeat the epoch."""
 LEVERS = {
     "resident": "resident data",
     "batched": "batched augmentation",
@@ -48,14 +52,13 @@ def stages(plan: Plan) -> list[Stage]:
     common = {"size_px": size_px, "batch": batch, "device": plan.device}
     mine = Side("benchmarks.training:ours", common | {"steps": steps})
     title = f"Training Light U-Net, {size_px} px, batch {batch}"
-    peers = {"peer": Side("benchmarks.training:peer", common | {"steps": steps})}
-    against = Stage(
-        title,
-        "slices/s",
-        {"ours": mine, **peers},
-        [Ratio("ours", "peer", 3.0 if plan.device == "cuda" else 3.5)],
-        limit_s=600 if plan.full else 150,
-    )
+    against = []
+    for network in networks.NETWORKS if plan.device == "cuda" else ("light_unet",):
+        arguments = common | {"steps": steps, "network": network}
+        sides = {name: Side(f"benchmarks.training:{name}", arguments) for name in ("ours", "peer")}
+        target = None if network == "vgg_unet" else 3.0 if plan.device == "cuda" else 3.5
+        name = title.replace("Light U-Net", networks.NETWORKS[network])
+        against.append(Stage(name, "slices/s", sides, [Ratio("ours", "peer", target)], 600 if plan.full else 150))
     off = {
         f"{text} off" if lever != "eager" else "compiled": Side(
             "benchmarks.training:ours", common | {"steps": steps, "off": lever}
@@ -70,26 +73,49 @@ def stages(plan: Plan) -> list[Stage]:
         [Ratio("ours", name) for name in off],
         limit_s=1200 if plan.full else 240,
     )
-    return [against, levers]
+    return [*against, levers]
 
 
 class StepTimer(Callback):
-    """Slices/s from the end of the warm-up to the end of the training, the device's work included."""
+    """Slices/s from the end of the warm-up to the end of the training, the device's work included.
 
-    def __init__(self, batch: int, warm_up_steps: int = WARM_UP_STEPS, last: int | None = None) -> None:
-        self._batch, self._warm_up, self._last = batch, warm_up_steps, last
+    Args:
+        batch: Slices of a step.
+        steps: Steps after the warm-up.
+        start_together: A folder and a number of processes that start the clock at once; they meet in the folder.
+    """
+
+    def __init__(self, batch: int, steps: int, start_together: tuple[Path, int] | None = None) -> None:
+        self._batch, self._last = batch, WARM_UP_STEPS + steps
+        self._together = start_together
         self._ends: list[float] = []
+        self._start = 0.0
+
+    def on_train_start(self, *_: Any) -> None:
+        """The first step's clock."""
+        self._start = time.perf_counter()
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        """Wait for the device only where the clock starts and stops."""
-        if trainer.strategy.root_device.type == "cuda" and len(self._ends) + 1 in (self._warm_up, self._last):
+        """Wait for the device only where the clock starts and stops, and for others where it starts."""
+        step = len(self._ends) + 1
+        if trainer.strategy.root_device.type == "cuda" and step in (WARM_UP_STEPS, self._last):
             torch.cuda.synchronize()
+        if step == WARM_UP_STEPS and self._together is not None:
+            folder, processes = self._together
+            (folder / f"ready-{os.getpid()}").touch()
+            while len(list(folder.glob("ready-*"))) < processes:
+                time.sleep(0.01)
         self._ends.append(time.perf_counter())
 
     @property
+    def first_step_s(self) -> float:
+        """Compiling, allocating, choosing algorithms."""
+        return self._ends[0] - self._start
+
+    @property
     def slices_per_s(self) -> float:
-        """Of this process's part of each batch."""
-        ends = self._ends[self._warm_up - 1 :]
+        """All processes of a batch together."""
+        ends = self._ends[WARM_UP_STEPS - 1 :]
         return self._batch * (len(ends) - 1) / (ends[-1] - ends[0])
 
 
@@ -123,14 +149,17 @@ def ours(
     off: str = "",
     network: str = "light_unet",
     devices: int = 1,
+    meet: str = "",
+    processes: int = 1,
 ) -> dict[str, Any]:
-    """Train as `sct.run` does it, with one lever off (see `LEVERS`)."""
+    """Train as `sct.run` does it, with one lever off (see `LEVERS`), or beside `processes` that `meet` in a folder."""
     if off and off not in LEVERS:
         raise ValueError(f"off={off}: one of {', '.join(LEVERS)}")
-    n = batch * (steps + WARM_UP_STEPS)
+    n = batch * min(steps + WARM_UP_STEPS, STEPS_PER_EPOCH)
     with tempfile.TemporaryDirectory() as folder:
         store = store_of(Path(folder), n, size_px)
-        return train_store(store, batch, steps, device, off, network, devices)
+        together = (Path(meet), processes) if meet else None
+        return train_store(store, batch, steps, device, off, network, devices, start_together=together)
 
 
 def train_store(
@@ -142,6 +171,7 @@ def train_store(
     network: str = "light_unet",
     devices: int = 1,
     resident: str = "auto",
+    start_together: tuple[Path, int] | None = None,
 ) -> dict[str, Any]:
     """Slices/s of `steps` steps on a store's slices, after the warm-up."""
     _quiet()
@@ -168,9 +198,9 @@ def train_store(
         channels_last=off != "channels_last",
     )
     precision = "32-true" if off == "bf16" else choose_precision("auto", torch.device(device))
-    timer = StepTimer(batch, last=WARM_UP_STEPS + steps)
+    timer = StepTimer(batch, steps, start_together)
     _trainer(timer, device, precision, steps, devices).fit(task, datamodule=data)
-    return {"value": timer.slices_per_s, "precision": precision}
+    return {"value": timer.slices_per_s, "precision": precision, "first_step_s": timer.first_step_s}
 
 
 def peer(
@@ -181,7 +211,7 @@ def peer(
 
     _quiet()
     torch.set_num_threads(threads())
-    timer = StepTimer(batch, last=WARM_UP_STEPS + steps)
+    timer = StepTimer(batch, steps)
     workers = threads() if device == "cpu" else torch.multiprocessing.cpu_count()
     mr, ct = slices(batch * (steps + WARM_UP_STEPS), size_px)
     train(networks.make(network), mr, ct, batch, timer, workers=workers, device=device)
@@ -190,12 +220,12 @@ def peer(
 
 def _trainer(timer: Callback, device: str, precision: str, steps: int, devices: int = 1) -> Trainer:
     return Trainer(
-        max_epochs=1,
-        limit_train_batches=steps + WARM_UP_STEPS,
+        max_epochs=-1,
+        max_steps=steps + WARM_UP_STEPS,
         limit_val_batches=0,
         accelerator="gpu" if device == "cuda" else "cpu",
         devices=devices,
-        strategy="ddp" if devices > 1 else "auto",
+        strategy=DDPStrategy(broadcast_buffers=False) if devices > 1 else "auto",
         use_distributed_sampler=False,
         callbacks=[timer],
         precision=precision,  # type: ignore[arg-type]

@@ -1,0 +1,251 @@
+"""The harness, the counted limits, the comparison of pages and the rule for compiling."""
+
+import json
+import math
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks import compare, networks
+from benchmarks.epoch_profile import busy_share
+from benchmarks.equivalence import _rows
+from benchmarks.gpu import bill
+from benchmarks.harness import Plan, Ratio, RatioRow, Side, SideResult, Stage, StageResult, run_stage
+from benchmarks.limits import Ceilings, floor_s, needs_of, units_of
+from benchmarks.machine import kind
+from benchmarks.page import ratio_table, write_page
+from sct.training.machine import choose_compile
+
+ROOT = Path(__file__).parent.parent
+SIDES = "tests.bench_sides"
+
+
+def made_up_stage(**changes):
+    sides = {"ours": Side(f"{SIDES}:constant", {"value": 6.0}), "peer": Side(f"{SIDES}:constant", {"value": 2.0})}
+    return replace(Stage("made up", "slices/s", sides, [Ratio("ours", "peer", 2.5)]), **changes)
+
+
+def quietly(stage, repeats=1):
+    return run_stage(stage, repeats, 1, lambda _: None)
+
+
+def test_ratios_are_of_rounds_and_seconds_count_downward():
+    result = quietly(made_up_stage(), repeats=2)
+    assert result.sides["ours"].values == [6.0, 6.0]
+    assert result.sides["ours"].details == {"kept": "yes"}
+    assert [(row.minimum, row.median, row.maximum) for row in result.ratios] == [(3.0, 3.0, 3.0)]
+    ratios = [Ratio("ours", "peer"), Ratio("ours", 12.0), Ratio("ours")]
+    result = quietly(made_up_stage(unit="s", ratios=ratios))
+    assert [row.median for row in result.ratios] == [pytest.approx(1 / 3), 2.0, 6.0]
+
+
+def test_a_failing_side_is_a_row_and_the_others_go_on():
+    sides = {
+        "ours": Side(f"{SIDES}:constant", {"value": 6.0}),
+        "peer": Side(f"{SIDES}:failing"),
+        "third": Side(f"{SIDES}:constant", {"value": 3.0}),
+    }
+    result = quietly(made_up_stage(sides=sides, ratios=[Ratio("ours", "peer"), Ratio("ours", "third")]))
+    assert "a reason in one line" in result.sides["peer"].failure
+    assert result.ratios[0].median is None
+    assert "a reason in one line" in result.ratios[0].failure
+    assert result.ratios[1].median == 2.0
+    assert "failed: peer" in ratio_table([result])
+
+
+def test_a_side_that_takes_too_long_is_ended():
+    start = time.monotonic()
+    result = quietly(made_up_stage(sides={"ours": Side(f"{SIDES}:sleeping")}, ratios=[Ratio("ours")], limit_s=1.5))
+    assert "longer than" in result.sides["ours"].failure
+    assert time.monotonic() - start < 50
+
+
+def test_a_failing_setup_fails_all_sides():
+    result = quietly(made_up_stage(setup=Side(f"{SIDES}:failing")))
+    assert all("setup" in side.failure for side in result.sides.values())
+
+
+def test_memory_of_a_side_is_seen():
+    side = Side(f"{SIDES}:allocating", {"mib": 300})
+    result = quietly(made_up_stage(sides={"ours": side}, ratios=[Ratio("ours", 60.0, of="peak")]))
+    assert 0.58 < result.sides["ours"].peaks_gib[0] < 0.68  # the bytes and their copy, and little Python
+    assert result.ratios[0].median == pytest.approx(60 / result.sides["ours"].peaks_gib[0])
+
+
+@pytest.mark.parametrize("name", networks.NETWORKS)
+def test_operations_are_those_of_torchs_own_counter(name):
+    x = torch.rand(2, 1, 32, 32)
+    with FlopCounterMode(display=False) as forward, torch.no_grad():
+        networks.make(name).eval()(x)
+    with FlopCounterMode(display=False) as both:
+        networks.make(name).train()(x).mean().backward()
+    for counter, training in ((forward, False), (both, True)):
+        assert counter.get_total_flops() == 2 * needs_of(networks.make(name), training, 32).operations
+
+
+def test_values_of_a_network_counted_by_hand():
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 4, 3, padding=1),
+        torch.nn.BatchNorm2d(4),
+        torch.nn.ReLU(),
+        torch.nn.MaxPool2d(2),
+        torch.nn.ConvTranspose2d(4, 2, 3, stride=2, padding=1, output_padding=1),
+    )
+    units = units_of(network, 8)
+    assert [(unit.kind, unit.values_in, unit.values_out) for unit in units] == [
+        ("conv", 64, 256),
+        ("pool", 256, 64),
+        ("up", 64, 128),
+    ]
+    assert [unit.operations for unit in units] == [2 * 9 * 1 * 4 * 64, 0, 2 * 9 * 4 * 2 * 16]
+    needs = needs_of(network, training=True, size_px=8)
+    assert needs.values == 3 * (64 + 256 + 256 + 64 + 64 + 128)
+    n_parameters = 4 * 9 + 4 + 8 + 4 * 2 * 9 + 2
+    assert needs.bytes(torch.bfloat16, batch=2) == 2 * needs.values + n_parameters * (3 * 2 + 28) / 2
+
+
+def test_the_floor_is_the_slower_of_the_two():
+    needs = needs_of(networks.make("light_unet"), training=False, size_px=32)
+    n_bytes = needs.bytes(torch.float32, 1)
+    assert floor_s(needs, Ceilings(1e9, math.inf), torch.float32, 1) == pytest.approx(needs.operations / 1e9)
+    assert floor_s(needs, Ceilings(math.inf, 1e6), torch.float32, 1) == pytest.approx(n_bytes / 1e6)
+
+
+def test_limits_page_holds_what_is_counted():
+    from benchmarks.limits import all_needs, limits_page
+
+    assert limits_page(all_needs()) in (ROOT / "benchmarks" / "limits.md").read_text(encoding="utf-8")
+
+
+def a_page(folder, ratio, gib=1.0, failure=""):
+    side = SideResult([2.0], [gib], {"slices": 3}, failure)
+    row = RatioRow.of("ours / peer", [] if failure else [ratio], 2.0, failure)
+    result = StageResult("Training", "slices/s", 0.5, 1.0, {"ours": side}, [row])
+    return write_page(folder, [result], {"processor": "Some(R) CPU", "cores": 2}, "quick").with_suffix(".json")
+
+
+@pytest.mark.parametrize(
+    ("ratio", "gib", "failure", "code", "word"),
+    [
+        (3.0, 1.0, "", 0, ""),
+        (2.7, 1.0, "", 0, ""),
+        (2.0, 1.0, "", 1, "WORSE"),
+        (4.0, 1.0, "", 0, "better"),
+        (3.0, 1.3, "", 1, "peak GiB: 1 -> 1.3"),
+        (3.0, 1.0, "it broke", 1, "-> failed"),
+    ],
+)
+def test_comparing_two_pages_shows_regressions(tmp_path, capsys, ratio, gib, failure, code, word):
+    old, new = a_page(tmp_path / "old", 3.0), a_page(tmp_path / "new", ratio, gib, failure)
+    assert compare.main([str(old), str(new)]) == code
+    assert word in capsys.readouterr().out
+    assert compare.main([str(old), str(new), "--threshold", "0.9"]) == (1 if failure else 0)
+
+
+def test_comparing_something_else_is_one_line(tmp_path):
+    (tmp_path / "no.json").write_text("{}")
+    command = [sys.executable, ROOT / "benchmarks" / "compare.py", tmp_path / "no.json", tmp_path / "none.json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_page_shows_sides_targets_and_failures(tmp_path):
+    page = a_page(tmp_path, 1.0).with_suffix(".md").read_text(encoding="utf-8")
+    assert "**missed**" in page
+    assert "slices 3" in page
+    assert json.loads(a_page(tmp_path, 1.0).read_text())["format"] == 1
+    page = a_page(tmp_path, 1.0, failure="it broke").with_suffix(".md").read_text(encoding="utf-8")
+    assert "failed: it broke" in page
+
+
+def test_names_of_machines_are_file_names():
+    assert kind({"processor": "Intel(R) Xeon(R) Gold CPU @ 2.2GHz", "cores": 2}) == "2-cores-intel-xeon-gold"
+    assert kind({"gpu": "NVIDIA H100 80GB HBM3", "processor": "x", "cores": 16}) == "nvidia-h100-80gb-hbm3"
+
+
+def test_a_variant_within_the_range_of_seeds_passes():
+    def side(mae, r=0.9, dice=0.5):
+        return SideResult([mae], [1.0], {"mae_hu": mae, "pearson_r": r, "bone_dice": dice})
+
+    sides = {"fp32, seed 0": side(90, 0.90, 0.50), "fp32, seed 1": side(94, 0.92, 0.54)}
+    sides |= {"bf16, seed 0": side(91, 0.90, 0.50), "bf16, seed 1": side(95, 0.97, 0.54)}
+    rows = {row.name.partition(",")[0]: row for row in _rows(sides)}
+    assert rows["bf16: MAE"].median == pytest.approx(4 / 1)
+    assert rows["bf16: R"].median == pytest.approx(0.02 / 0.025)
+    sides["fp32, seed 1"].failure = "gone"
+    assert all(row.median is None for row in _rows(sides))
+
+
+def test_busy_share_counts_overlaps_once():
+    assert busy_share([(0, 4), (2, 5), (8, 9)], 12) == pytest.approx(0.5)
+    assert busy_share([], 12) == 0
+
+
+def test_the_bill_is_forty_cells_of_each_combination():
+    cell = {
+        "model": "light_unet",
+        "loss": "mae",
+        "seconds": 54.0,
+        "training_s": 50.0,
+        "stands_in": False,
+        "epochs": 20,
+        "train_slices_per_s": 8000.0,
+        "mae_hu": 95.0,
+        "bone_dice": None,
+    }
+    assert "360 cells (9 of 9 combinations, 10 seeds, 4 folds): 5.40 GPU-hours (at most 6: met)" in bill([cell] * 9)
+
+
+def test_compiling_is_chosen_by_expected_steps_and_can_be_overridden():
+    cpu, gpu = torch.device("cpu"), torch.device("cuda", 0)
+    assert choose_compile(True, cpu, 1)
+    assert not choose_compile(False, gpu, 10**9)
+    assert not choose_compile("auto", cpu, 10**9)
+    assert not choose_compile("auto", gpu, 10)
+    assert choose_compile("auto", gpu, 10**6)
+
+
+@pytest.mark.slow
+def test_all_stages_run_in_their_smallest_sizes(tmp_path):
+    words = ["--tiny", "--repeats", "1", "--device", "cpu", "--out", str(tmp_path)]
+    modules = ["limits", "training", "preparation", "metrics", "prediction", "surface", "startup"]
+    modules += ["growth", "equivalence"]
+    command = [sys.executable, "-m", "benchmarks", *modules, *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    page = json.loads(next(tmp_path.glob("*.json")).read_text())
+    assert all(row["median"] is not None for stage in page["stages"] for row in stage["ratios"])
+
+
+@pytest.mark.slow
+def test_the_gpu_script_runs_step_by_step_on_a_cpu(tmp_path):
+    for steps in (["cohort", "profile"], ["several", "cells:light_unet:mae", "cells:vgg_unet_tl:mix"]):
+        words = [str(tmp_path / "out"), *steps, "--tiny", "--work", str(tmp_path / "work"), "--repeats", "1"]
+        command = [sys.executable, ROOT / "benchmarks" / "gpu.py", *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    names = {path.name for path in (tmp_path / "out").glob("*.json")}
+    assert {"cohort.json", "profile.json", "several.json", "cell-light_unet-mae.json"} <= names
+    assert "80 cells (2 of 9 combinations" in next((tmp_path / "out").glob("*.md")).read_text()
+
+
+def test_every_stage_can_be_planned(tmp_path):
+    import importlib
+
+    from benchmarks.__main__ import FULL
+
+    for name in FULL:
+        for device in ("cpu", "cuda"):
+            for stage in importlib.import_module(f"benchmarks.{name}").stages(Plan(tmp_path, device=device)):
+                for side in stage.sides.values():
+                    module, _, function = side.function.partition(":")
+                    assert callable(getattr(importlib.import_module(module), function))
+                assert {ratio.ours for ratio in stage.ratios} <= set(stage.sides)
+                assert {r.peer for r in stage.ratios if isinstance(r.peer, str)} <= set(stage.sides)
