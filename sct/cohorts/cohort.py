@@ -80,7 +80,11 @@ def read_cohort(
     missing: dict[str, str] = {}
     for participant_id, cells in table.items():
         folder = root / participant_id
-        mr, ct = find_volume(folder, "mr"), find_volume(folder, "ct")
+        try:
+            mr, ct, mask = (find_volume(folder, stem) for stem in ("mr", "ct", "mask"))
+        except SctError as error:
+            missing[participant_id] = str(error)
+            continue
         if mr is None or ct is None:
             lacking = [stem for stem, path in (("mr", mr), ("ct", ct)) if path is None]
             missing[participant_id] = f"no {' and no '.join(lacking)}" if folder.is_dir() else "no folder"
@@ -90,7 +94,7 @@ def read_cohort(
                 participant_id=participant_id,
                 mr=mr,
                 ct=ct,
-                mask=find_volume(folder, "mask"),
+                mask=mask,
                 landmarks=find_landmarks(folder),
                 columns=dict(cells),
             )

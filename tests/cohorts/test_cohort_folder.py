@@ -196,3 +196,17 @@ def test_reading_a_table_undoes_writing(tmp_path):
     table = {"a": {"age": "3", "note": "two words"}, "b": {}}
     write_participants(tmp_path / "participants.tsv", ["age", "note"], table)
     assert read_participants(tmp_path / "participants.tsv") == (["age", "note"], table)
+
+
+def test_two_files_for_one_scan_leave_only_that_participant_out(tmp_path):
+    for name in ("p1", "p2"):
+        for file in ("mr.nii.gz", "ct.nii.gz"):
+            (tmp_path / name).mkdir(exist_ok=True)
+            (tmp_path / name / file).touch()
+    (tmp_path / "p1" / "mr.mha").touch()
+    (tmp_path / "participants.tsv").write_text("participant_id\np1\np2\n")
+    with pytest.raises(SctError, match=r"p1.*more than one mr volume"):
+        read_cohort(tmp_path)
+    cohort = read_cohort(tmp_path, skip_missing=True)
+    assert [participant.participant_id for participant in cohort.participants] == ["p2"]
+    assert "more than one mr volume" in cohort.left_out["p1"]
