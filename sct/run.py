@@ -38,8 +38,13 @@ def _run_sweep(words: Sequence[str]) -> None:
     from sct._door import hydra_door
     from sct._preflight import checked_plan
 
-    checked_plan(words)
-    hydra_door(run, "run")
+    plan = checked_plan(words)
+    if plan.config.launcher.name == "local_gpus":
+        from sct._local_gpus import run_on_gpus
+
+        run_on_gpus(plan, words)
+    else:
+        hydra_door(run, "run")
 
 
 def run(cfg: "DictConfig") -> None:
@@ -84,7 +89,9 @@ def _show(jobs: "list[tuple[DictConfig, Cell]]", runs: Path, window: "Window") -
     config, first = jobs[0]
     n_folds = 1 if config.experiment.condition == "separate" else config.data.n_folds
     pooled = keep_seed_metrics(first, n_folds, runs, window)
-    cells = [cell for _, cell in jobs]
+    cells = [cell for _, cell in jobs if (cell.folder(runs) / "metrics.json").exists()]
+    if not cells:
+        return
     print(f"\n{first.cohort} / {first.experiment} / {first.model} / {first.loss} / seed {first.seed}")
     print(cells_table(cells, runs, pooled))
     for cell in cells:

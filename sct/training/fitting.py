@@ -3,6 +3,7 @@
 import logging
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,10 @@ from statistics import median
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.callbacks import Callback, Checkpoint
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
+from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor
 
 from sct.core.errors import SctError
@@ -40,7 +42,7 @@ class TrainerSettings:
         patience: Epochs without a smaller validation loss after which training stops.
         precision: `auto`, or one of `PRECISIONS`; the last convolution, the loss and the sums are in float32 anyway.
         accelerator: One of `ACCELERATORS`.
-        devices: Processes, one device each.
+        devices: Processes, one device each; they share the batches. Several need `processes.run_together`.
         compile: Whether `torch.compile` is used; `auto` where the expected steps pay for it.
     """
 
@@ -61,6 +63,14 @@ class TrainerSettings:
                 raise SctError(f"trainer.{key}={getattr(self, key)}: no such choice; one of {', '.join(choices)}")
         if self.accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
             raise SctError(f"trainer.accelerator={self.accelerator}: torch finds no GPU here; auto takes what there is")
+        n_gpus = torch.cuda.device_count() if self.device().type == "cuda" else self.devices
+        if self.devices > n_gpus:
+            raise SctError(f"trainer.devices={self.devices}: there are {n_gpus} GPUs here")
+
+    @property
+    def backend(self) -> str:
+        """How several processes talk to each other."""
+        return "nccl" if self.device().type == "cuda" else "gloo"
 
     def device(self) -> torch.device:
         """The device that the first process trains on."""
@@ -102,7 +112,7 @@ def fit(
     """
     best_and_last, stopping = BestAndLast(folder), PatientStopping(settings.patience)
     table = EpochTable(folder / "metrics.csv")
-    trainer = _trainer(settings, [best_and_last, stopping, table, _EpochLines(table)], loggers, folder)
+    trainer = _trainer(settings, [best_and_last, stopping, table, _EpochLines(table), _EqualBuffers()], loggers, folder)
     batches = -(-len(datamodule.train_slices) // datamodule.batch_size)
     if choose_compile(settings.compile, settings.device(), batches * settings.max_epochs):
         task.network.compile()
@@ -162,13 +172,46 @@ class _EpochLines(Checkpoint):
             print(f"epoch {row['epoch']}: {losses}, {row['train_slices_per_s']:.0f} slices/s", file=sys.stderr)
 
 
+class _EqualBuffers(Callback):
+    """Before each validation, the processes' running statistics become their mean, and so equal.
+
+    DDP's own way, a broadcast at each forward pass, would wait for a process that has no slice of a last small batch.
+    """
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.world_size > 1:
+            for buffer in pl_module.buffers():
+                if buffer.is_floating_point():
+                    torch.distributed.all_reduce(buffer)
+                    buffer /= trainer.world_size
+
+
+_NOISE = (
+    "`broadcast_buffers` is deprecated",  # its successor is not in every torch that we support
+    "The `srun` command is available",  # SLURM starts our jobs through submitit
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # between Lightning and torch
+    r"It is recommended to use `self\.log\('(train|val)_",  # these means are over all processes already
+)
+"""Beginnings of warnings of Lightning that say nothing to who runs a cell."""
+
+
 def _trainer(settings: TrainerSettings, callbacks: list, loggers: Sequence[Logger], folder: Path) -> Trainer:  # type: ignore[type-arg]
     prepare_machine()
+    for message in _NOISE:
+        warnings.filterwarnings("ignore", message=message)
+    device = settings.device()
+    strategy: DDPStrategy | str = "auto"
+    if settings.devices > 1:
+        strategy = DDPStrategy(process_group_backend=settings.backend, broadcast_buffers=False)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its notes on devices say nothing of the run
     return Trainer(
         accelerator=settings.accelerator,
         devices=settings.devices,
-        precision=choose_precision(settings.precision, settings.device()),  # type: ignore[arg-type]
+        strategy=strategy,
+        # Batch norm over the global batch, as one process has it; torch offers it on GPUs only. On CPUs each process
+        # normalises by its share of the batch.
+        sync_batchnorm=settings.devices > 1 and device.type == "cuda",
+        precision=choose_precision(settings.precision, device),  # type: ignore[arg-type]
         max_epochs=settings.max_epochs,
         callbacks=callbacks,
         enable_progress_bar=sys.stderr.isatty(),  # a log file has the line per epoch instead

@@ -24,7 +24,8 @@ class HostBatch(NamedTuple):
         numbers: Numbers of the slices in their set, int64 (B,).
         levels: Their pixels, uint8 (B, 3, S, S); None when these are resident on the training device.
         theta: Random maps, float32 (B, 2, 3); None without augmentation.
-        share: Slices here times processes over slices of the global batch: 1 when all processes have equally many.
+        share: In training, slices here times processes over slices of the global batch: 1 when all processes have
+            equally many.
     """
 
     numbers: Tensor
@@ -37,7 +38,9 @@ class HostBatch(NamedTuple):
 class BatchPlan:
     """Which slices make which batch, and how they are mapped.
 
-    The global batch is planned, then dealt to the processes, so that draws do not depend on their number.
+    Global batches are planned, then dealt to the processes, so that draws do not depend on their number: in training
+    each process gets a part of every batch; in evaluation each gets every so-manieth batch whole, since a network may
+    round otherwise in batches of another size and the sums shall be those of one process.
 
     Attributes:
         n: Slices in the set.
@@ -62,10 +65,13 @@ class BatchPlan:
             raise ValueError("augmentation needs a seed")
 
     def __len__(self) -> int:
+        """Batches of this process."""
         full, rest = divmod(self.n, self.batch_size)
+        if self.seed is None:
+            return len(range(self.rank, full + (rest > 0), self.world_size))
         # A shuffled rest with less than one slice per process is left out of its epoch: a process without a batch
-        # would leave the others waiting. Evaluation needs no lockstep and leaves nothing out.
-        return full + (rest > 0 if self.seed is None else rest >= self.world_size)
+        # would leave the others waiting.
+        return full + (rest >= self.world_size)
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Slices of all processes in the order of an epoch, (n,)."""
@@ -74,11 +80,14 @@ class BatchPlan:
         return np.random.default_rng(derive_seed(self.seed, "order", epoch)).permutation(self.n)
 
     def batch(self, order: NDArray[np.int64], epoch: int, step: int) -> HostBatch:
-        """This process's part of global batch `step`, without pixels."""
+        """The batch of step `step` of this process, without pixels."""
+        if self.seed is None:
+            first = (step * self.world_size + self.rank) * self.batch_size
+            return HostBatch(torch.from_numpy(order[first : first + self.batch_size].copy()), None, None, 1.0)
         index = order[step * self.batch_size : (step + 1) * self.batch_size]
         mine = torch.from_numpy(index[self.rank :: self.world_size].copy())
         theta = None
-        if self.augment is not None and self.seed is not None:
+        if self.augment is not None:
             generator = torch.Generator().manual_seed(derive_seed(self.seed, "augment", epoch, step))
             theta = sample_affine(len(index), self.augment, generator)[self.rank :: self.world_size].contiguous()
         return HostBatch(mine, None, theta, len(mine) * self.world_size / len(index))
@@ -111,7 +120,9 @@ class SliceLoader:
         self._read_ahead = read_ahead
 
     def __len__(self) -> int:
-        return len(self.plan)
+        # At least 1, for a process that no batch is left for: Lightning would keep it out of the epoch's end, where
+        # the others wait for its sums.
+        return max(1, len(self.plan))
 
     def __iter__(self) -> Iterator[HostBatch]:
         epoch = self._epoch()
@@ -121,16 +132,15 @@ class SliceLoader:
             return self._read(self.plan.batch(order, epoch, step))
 
         if not self._read_ahead:
-            yield from (batch for step in range(len(self)) if len((batch := read(step)).numbers))
+            yield from map(read, range(len(self.plan)))
             return
         with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as pool:
-            pending = pool.submit(read, 0) if len(self) else None
-            for step in range(len(self)):
+            pending = pool.submit(read, 0) if len(self.plan) else None
+            for step in range(len(self.plan)):
                 assert pending is not None
                 batch = pending.result()
-                pending = pool.submit(read, step + 1) if step + 1 < len(self) else None
-                if len(batch.numbers):
-                    yield batch
+                pending = pool.submit(read, step + 1) if step + 1 < len(self.plan) else None
+                yield batch
 
     def _read(self, batch: HostBatch) -> HostBatch:
         if self._source is not None:

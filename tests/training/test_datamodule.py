@@ -1,5 +1,6 @@
 """Batches: the right pixels from each source, draws from (seed, epoch, step) alone, dealt to processes without loss."""
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -59,13 +60,12 @@ def test_mapped_keeps_few_files_open(store, part):
     assert len(mapped._open) == 2
 
 
-@given(st.integers(1, 60), st.integers(1, 20), st.integers(1, 4), st.booleans())
-def test_processes_share_what_one_would_have(n, batch_size, world_size, shuffled):
+@given(st.integers(1, 60), st.integers(1, 20), st.integers(1, 4))
+def test_processes_share_the_training_batches_that_one_would_have(n, batch_size, world_size):
     batch_size = max(batch_size, world_size)
-    seed, augment = (3, AUGMENT) if shuffled else (None, None)
-    whole = BatchPlan(n, batch_size, seed, augment)
+    whole = BatchPlan(n, batch_size, 3, AUGMENT)
     order = whole.order(2)
-    parts = [BatchPlan(n, batch_size, seed, augment, rank, world_size) for rank in range(world_size)]
+    parts = [BatchPlan(n, batch_size, 3, AUGMENT, rank, world_size) for rank in range(world_size)]
     assert len({len(part) for part in parts}) == 1
     left_out = n % batch_size if len(parts[0]) < len(whole) else 0
     assert left_out < world_size
@@ -75,15 +75,26 @@ def test_processes_share_what_one_would_have(n, batch_size, world_size, shuffled
         dealt = [part.batch(part.order(2), 2, step) for part in parts]
         for rank, mine in enumerate(dealt):
             assert torch.equal(mine.numbers, together.numbers[rank::world_size])
-            if shuffled:
-                assert torch.equal(mine.theta, together.theta[rank::world_size])
+            assert torch.equal(mine.theta, together.theta[rank::world_size])
         # The mean over processes of (share x local mean) is the mean over the global batch.
         values = torch.arange(n, dtype=torch.float64)
-        mean = sum(part.share * values[part.numbers].mean() for part in dealt if len(part.numbers)) / world_size
+        mean = sum(part.share * values[part.numbers].mean() for part in dealt) / world_size
         assert float(mean) == pytest.approx(float(values[together.numbers].mean()))
         seen += together.numbers.tolist()
     assert len(seen) == len(set(seen)) == n - left_out
-    assert shuffled or left_out == 0
+
+
+@given(st.integers(1, 60), st.integers(1, 20), st.integers(1, 4))
+def test_processes_deal_whole_batches_in_evaluation(n, batch_size, world_size):
+    batch_size = max(batch_size, world_size)
+
+    def batches(rank, world_size):
+        plan = BatchPlan(n, batch_size, None, None, rank, world_size)
+        return [plan.batch(plan.order(0), 0, step).numbers.tolist() for step in range(len(plan))]
+
+    dealt = [batches(rank, world_size) for rank in range(world_size)]
+    assert sorted(itertools.chain(*dealt)) == batches(0, 1)
+    assert max(map(len, dealt)) - min(map(len, dealt)) <= 1
 
 
 def test_draws_depend_on_seed_epoch_and_step_alone():

@@ -1,0 +1,86 @@
+"""Test slices that a cell keeps with their prediction, and their picture."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sct.core.gray import Window
+from sct.slices.planes import PLANES
+from sct.study.cells import Cell
+from sct.study.examples import Examples
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sct.training.datamodule import SliceDataModule
+    from sct.training.fitting import TrainerSettings
+    from sct.training.task import SynthesisTask
+
+__all__ = ["draw_examples", "middle_slices", "predict_examples"]
+
+
+def predict_examples(
+    task: "SynthesisTask", datamodule: "SliceDataModule", window: Window, n: int, settings: "TrainerSettings"
+) -> Examples | None:
+    """Predictions of a few test slices for pictures: the middle slices of each plane, participants in turn.
+
+    Returns:
+        None for n = 0.
+    """
+    import torch
+
+    from sct.training.fitting import predict_slices
+    from sct.training.slices import MappedSlices
+
+    slices = datamodule.test_slices
+    chosen = middle_slices(slices.participant, slices.plane, n)
+    if not chosen:
+        return None
+    levels = MappedSlices(slices).gather(torch.tensor(chosen))
+    gray = predict_slices(task, levels[:, :1].float() / 255, settings)
+    ids = [slices.participant_ids[slices.participant[k]] for k in chosen]
+    indices = [int(slices.store.record(pid).indices[slices.entry[k]]) for pid, k in zip(ids, chosen, strict=True)]
+    return Examples(
+        mr=levels[:, 0].numpy(),
+        ct=levels[:, 1].numpy(),
+        sct=(gray[:, 0] * 255).round().clamp(0, 255).to(torch.uint8).numpy(),
+        participant_ids=tuple(ids),
+        planes=tuple(PLANES[slices.plane[k]] for k in chosen),
+        slice_indices=tuple(indices),
+        window_hu=(window.level_hu, window.width_hu),
+    )
+
+
+def middle_slices(participant: "NDArray[np.int64]", plane: "NDArray[np.int64]", n: int) -> list[int]:
+    """Numbers of up to `n` slices: planes in turn, then participants, from the middle of each stack outwards.
+
+    Args:
+        participant: Number of the participant of each slice, (N,).
+        plane: Number of its plane, (N,), ascending slices within participant and plane.
+        n: How many.
+    """
+    stacks = {
+        (p, q): np.flatnonzero((participant == p) & (plane == q))
+        for p in np.unique(participant)
+        for q in np.unique(plane)
+    }
+    order = sorted(stacks)
+    chosen: list[int] = []
+    for turn in range(n):
+        people = sorted({p for p, _ in order})
+        planes = sorted({q for _, q in order})
+        stack = stacks[people[(turn // len(planes)) % len(people)], planes[turn % len(planes)]]
+        if len(stack):
+            chosen.append(int(stack[len(stack) // 2]))
+    return list(dict.fromkeys(chosen))
+
+
+def draw_examples(path: Path, examples: Examples, cell: Cell) -> None:
+    """MR, CT, sCT and the red-blue difference in HU of a cell's examples, as a PNG."""
+    from sct.study.cell_picture import cell_picture
+    from sct.study.charts import save_png
+    from sct.study.paper import title_of_loss, title_of_model
+
+    title = title_of_model(cell.model) + ("" if cell.loss == "none" else f", {title_of_loss(cell.loss)} loss")
+    save_png(cell_picture(examples, f"{title}, seed {cell.seed}, fold {cell.fold}"), path)
