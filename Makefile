@@ -23,8 +23,16 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: $(STAMP) ## train and test the main job on the embedded cohort; ends with the table and the pictures
+DEMO := runs/phantom/demo/light_unet/mix-4.4/seed-0/fold-0
+
+demo: $(STAMP) ## the main job on the embedded cohort, then a volume and its bone surface; ends with the table and the pictures
 	$(BIN)/python -m sct.run model=light_unet loss=mix experiment=demo
+	@id=$$($(BIN)/python -c "import json; print(min(json.load(open('$(DEMO)/split.json'))['test']))"); \
+	scans=data/phantom/cohort/$$id; \
+	$(BIN)/python -m sct.predict $$scans/mr.nii.gz demo/$${id}_sct.nii.gz --checkpoint $(DEMO)/best.ckpt \
+	  --reference $$scans/ct.nii.gz && \
+	$(BIN)/python -m sct.surface $$scans/ct.nii.gz demo/$${id}_sct.nii.gz demo/$${id}_surface && \
+	echo "look at: demo/$${id}_sct_preview.png demo/$${id}_sct_viewer.html demo/$${id}_surface/heatmap.png"
 
 test: $(STAMP) ## the tests, under ten minutes on two cores
 	$(BIN)/python -m pytest

@@ -57,9 +57,12 @@ def read_nifti(path: Path) -> Volume:
             with np.errstate(over="ignore"):  # beyond float32 becomes infinite and is refused below
                 data = image.get_fdata(dtype=np.float32, caching="unchanged")
         unit = image.header.get_xyzt_units()[0]
+        placed = int(image.header["sform_code"]) > 0 or int(image.header["qform_code"]) > 0
     except (ImageFileError, HeaderDataError, ImageDataError, EOFError, OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise SctError(f"{path}: not a readable NIfTI file, or truncated ({reason})") from error
+    if not placed:  # readers then guess, and left may become right
+        raise SctError(f"{path}: the header has no orientation (neither sform nor qform); set one before you use it")
     affine[:3] *= _MM_PER_UNIT.get(unit, 1.0)
     return checked_volume(path, data, affine)
 

@@ -234,3 +234,13 @@ def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
         write_volume(oblique_volume(), path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["v.nii.gz"]
+
+
+def test_a_nifti_without_orientation_is_refused_rather_than_guessed(tmp_path):
+    path = tmp_path / "ct.nii.gz"
+    image = nibabel.Nifti1Image(np.ones((4, 4, 4), np.float32), None)
+    image.header.set_sform(None, 0)
+    image.header.set_qform(None, 0)
+    nibabel.save(image, path)
+    with pytest.raises(SctError, match="no orientation"):
+        read_volume(path)
