@@ -1,11 +1,14 @@
 """Weights & Biases: a run per cell, with nothing in it that identifies anybody but by participant_id."""
 
+import os
 import uuid
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from netrc import NetrcParseError, netrc
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import numpy as np
 from pytorch_lightning.loggers import Logger
@@ -30,12 +33,16 @@ def check_login() -> None:
     """Say what is missing instead of asking on a terminal that nobody may be watching.
 
     Raises:
-        SctError: There is no API key.
+        SctError: There is no API key, neither in WANDB_API_KEY nor where `wandb login` keeps it.
     """
-    import wandb
-
-    if not wandb.api.api_key:
-        raise SctError("logger=wandb: no login; run `wandb login` once, or take logger=wandb_offline and sync later")
+    if os.environ.get("WANDB_API_KEY"):
+        return
+    host = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
+    for path in filter(None, (os.environ.get("NETRC"), "~/.netrc", "~/_netrc")):
+        with suppress(OSError, NetrcParseError):
+            if netrc(Path(path).expanduser()).authenticators(host):
+                return
+    raise SctError("logger=wandb: no login; run `wandb login` once, or take logger=wandb_offline and sync later")
 
 
 @contextmanager
@@ -142,6 +149,12 @@ def _start(config: Mapping[str, Any], cell: "Cell", folder: Path) -> Any:
     import wandb
 
     settings = config["logger"]
+    folder = folder.resolve()  # W&B's own process may have been started elsewhere
+    for name in (
+        "WANDB_DATA_DIR",
+        "WANDB_CACHE_DIR",
+    ):  # tables that wait to be sent, logs; by default in the home folder
+        os.environ[name] = str(folder / "wandb")
     try:
         return wandb.init(
             project=settings["project"],

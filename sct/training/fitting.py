@@ -219,6 +219,7 @@ def _trainer(settings: TrainerSettings, callbacks: list, loggers: Sequence[Logge
         # Batches are dealt to the processes by the data module; SLURM's processes are not Lightning's to start, nor
         # its signals Lightning's to handle.
         use_distributed_sampler=False,
+        log_every_n_steps=1,  # what is logged is logged once an epoch
         plugins=[AtomicCheckpointIO(), LightningEnvironment()],
         num_sanity_val_steps=0,
         enable_model_summary=False,

@@ -32,8 +32,8 @@ def adam(parameters: Iterable[Parameter]) -> Optimizer:
 class SynthesisTask(LightningModule):
     """Trains a network to turn gray MR slices into gray CT slices, and sums up its test errors.
 
-    Losses are logged per epoch as `train_loss` and `val_loss`, true means over the slices of the epoch (training: as
-    the weights were when each batch came). No step waits for the device.
+    Losses are logged per epoch as `train_loss` and `val_loss`, and the error in HU as `val_mae_hu`: true means over the
+    slices of the epoch (training: as the weights were when each batch came). No step waits for the device.
 
     Args:
         network: (B, 1, H, W) gray 0..1 -> the same.
@@ -76,6 +76,7 @@ class SynthesisTask(LightningModule):
         self._row_of: Tensor
         self._train_loss: Tensor  # sum of losses over slices, number of slices
         self._val_loss: Tensor
+        self._val_error: Tensor  # the same of absolute errors, gray
 
     def forward(self, mr: Tensor) -> Tensor:
         """Gray sCT of gray MR, float32 (B, 1, H, W)."""
@@ -101,16 +102,17 @@ class SynthesisTask(LightningModule):
         self._log_mean("train_loss", self._train_loss)
 
     def on_validation_epoch_start(self) -> None:
-        """Start the mean."""
-        self._val_loss = self._zero_mean()
+        """Start the means."""
+        self._val_loss, self._val_error = self._zero_mean(), self._zero_mean()
 
     def validation_step(self, batch: SliceBatch, batch_idx: int) -> None:
-        """Add a batch's loss."""
-        self._batch_loss(batch, self._val_loss)
+        """Add a batch's loss and absolute error."""
+        self._batch_loss(batch, self._val_loss, self._val_error)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the epoch's mean validation loss."""
+        """Log the epoch's mean validation loss, and MAE in HU, which compares between losses."""
         self._log_mean("val_loss", self._val_loss)
+        self._log_mean("val_mae_hu", self._val_error, self._layout.window.width_hu)
 
     def on_test_start(self) -> None:
         """Lay out the rows of the sums: the trainer's data module knows the slices."""
@@ -140,20 +142,23 @@ class SynthesisTask(LightningModule):
         """Keep the hyper-parameters as plain types."""
         checkpoint["hyper_parameters"] = self._hyper_parameters
 
-    def _batch_loss(self, batch: SliceBatch, mean: Tensor) -> Tensor:
-        """Mean loss of a batch, also added to an epoch's weighted sum."""
+    def _batch_loss(self, batch: SliceBatch, mean: Tensor, error: Tensor | None = None) -> Tensor:
+        """Mean loss of a batch, also added to an epoch's weighted sum, and its absolute error to another."""
         prediction = self(batch.mr)
         with torch.autocast(prediction.device.type, enabled=False):
             loss = self.loss(prediction.float(), batch.ct)
         n = len(batch.numbers)
         mean[0] += loss.detach() * n
         mean[1] += n
+        if error is not None:
+            error[0] += (prediction.float() - batch.ct).abs().mean() * n
+            error[1] += n
         return loss
 
     def _zero_mean(self) -> Tensor:
         """Weighted sum of losses and number of slices, in float64 where the device has it."""
         return torch.zeros(2, device=self.device, dtype=torch.float32 if self.device.type == "mps" else torch.float64)
 
-    def _log_mean(self, name: str, mean: Tensor) -> None:
+    def _log_mean(self, name: str, mean: Tensor, unit: float = 1.0) -> None:
         total: Tensor = self.trainer.strategy.reduce(mean, reduce_op="sum")  # type: ignore[assignment]
-        self.log(name, (total[0] / total[1]).float(), batch_size=1)
+        self.log(name, (unit * total[0] / total[1]).float(), batch_size=1)
