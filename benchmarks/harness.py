@@ -132,7 +132,7 @@ class Stage:
         unit: Of the sides' values: seconds (`s`: the less the better), or anything that the more is the better.
         sides: What is run, in this order.
         ratios: What is compared.
-        limit_s: Time box: no further round starts that would not end within it.
+        limit_s: Time box: no further round starts that would not end within it, and no side may take longer.
         setup: Run once before, in a child process.
         rounds: Most rounds, whatever is asked for; None for what is asked for.
         derive: Makes further rows of all sides, when ratios of two sides do not say it.
@@ -182,8 +182,7 @@ def run_stage(stage: Stage, repeats: int, threads: int, say: Callable[[str], Non
         for name, side in stage.sides.items():
             if results[name].failure:
                 continue
-            left = stage.limit_s - (time.monotonic() - rounds_start)
-            _keep(results[name], run_side(side, threads, max(left, stage.limit_s / 3)))
+            _keep(results[name], run_side(side, threads, stage.limit_s))
             say(f"  {name}: {_last(results[name], stage.unit)}")
         longest = max(longest, time.monotonic() - began)
     rows = [_row(ratio, stage.unit, results) for ratio in stage.ratios]

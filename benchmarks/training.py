@@ -58,7 +58,7 @@ def stages(plan: Plan) -> list[Stage]:
         sides = {name: Side(f"benchmarks.training:{name}", arguments) for name in ("ours", "peer")}
         target = None if network == "vgg_unet" else 3.0 if plan.device == "cuda" else 3.5
         name = title.replace("Light U-Net", networks.NETWORKS[network])
-        against.append(Stage(name, "slices/s", sides, [Ratio("ours", "peer", target)], 600 if plan.full else 150))
+        against.append(Stage(name, "slices/s", sides, [Ratio("ours", "peer", target)], 600 if plan.full else 200))
     off = {
         f"{text} off" if lever != "eager" else "compiled": Side(
             "benchmarks.training:ours", common | {"steps": steps, "off": lever}
@@ -71,7 +71,7 @@ def stages(plan: Plan) -> list[Stage]:
         "slices/s",
         {"ours": mine, **off},
         [Ratio("ours", name) for name in off],
-        limit_s=1200 if plan.full else 240,
+        limit_s=1200 if plan.full else 300,
     )
     return [*against, levers]
 
