@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-DEMO := runs/phantom/demo/light_unet/mix-4.4/seed-0/fold-0
+DEMO := runs/phantom/demo/light_unet/mix-4.4/seed-0/fold-2
 
 demo: $(STAMP) ## the main job on the embedded cohort, then a volume and its bone surface; ends with the table and the pictures
 	$(BIN)/python -m sct.run model=light_unet loss=mix experiment=demo
