@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -174,6 +175,7 @@ def test_examples_are_the_test_slices_in_three_planes(tiny: Doors) -> None:
         (["+trainer.speed=high"], "speed"),
         (["optim.lr=-1"], "optim: "),
         (["examples=some"], "examples=some"),
+        (["evaluate=volumes"], "evaluate=volumes: must be slices or volume"),
         (["runs=data/phantom/cohort/participants.tsv"], "cannot be written"),
     ],
 )
@@ -214,3 +216,34 @@ def test_ones_own_loss(tiny: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["loss.name=huber", "loss.function._target_=mylosses.Huber", "+loss.function.delta=0.05"]
     assert tiny.run("fold=0", *words).code == 0
     assert (tiny.cell("huber") / "metrics.json").exists()
+
+
+def test_whole_volumes_are_scored_beside_the_slices(tiny: Doors) -> None:
+    tiny.run("fold=0", "trainer.max_epochs=1")
+    before = (tiny.cell() / "metrics.json").read_bytes()
+    answer = tiny.run("fold=0", "trainer.max_epochs=1", "evaluate=volume")  # added to a cell that is done
+    assert answer.code == 0, answer.err
+    assert (tiny.cell() / "metrics.json").read_bytes() == before
+    scores = json.loads((tiny.cell() / "volumes.json").read_text())
+    assert scores.keys() == json.loads((tiny.cell() / "split.json").read_text())["test"].keys()
+    rows = list(csv.DictReader((tiny.cell() / "volumes.csv").open()))
+    assert {row["volume"] for row in rows} == {"axial", "coronal", "sagittal", "fused", "planes"}
+    assert {row["mask"] for row in rows} == {"mr", "ct"}
+    (row,) = [
+        row
+        for row in rows
+        if (row["mask"], row["protocol"], row["volume"], row["figure"]) == ("mr", "slices", "fused", "mae_hu")
+    ]
+    found = scores[row["participant_id"]]["protocols"]["slices"]["fused"]["mae_hu"]
+    assert float(row["value"]) == found
+    first = (tiny.cell() / "volumes.csv").read_bytes()
+    shutil.rmtree(tiny.folder / "runs")
+    assert tiny.run("fold=0", "trainer.max_epochs=1", "evaluate=volume").code == 0  # and within a cell
+    assert (tiny.cell() / "volumes.csv").read_bytes() == first
+
+
+def test_nothing_but_our_own_lines_on_the_screen(tiny: Doors) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        answer = tiny.run("fold=0", "trainer.max_epochs=1", "logger=tensorboard")
+    assert [line.split(":")[0] for line in answer.err.splitlines()] == ["light_unet/mae/seed-0/fold-0", "epoch 0"]
