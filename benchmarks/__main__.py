@@ -13,7 +13,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.harness import Plan, run_stage
+from benchmarks.harness import Plan, end_children_when_ended, run_stage
 from benchmarks.page import ratio_table, write_page
 
 QUICK = ("limits", "training", "preparation", "metrics", "prediction", "surface", "startup")
@@ -32,6 +32,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the page")
     chosen = parser.parse_args(words)
+    end_children_when_ended()
     device = _device(chosen.device)
     repeats = chosen.repeats or (5 if chosen.full else 3)
     from benchmarks.machine import describe

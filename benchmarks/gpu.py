@@ -31,7 +31,18 @@ if __package__ in (None, ""):  # run as a script: its folder's names must not hi
     sys.path[0] = str(ROOT)
 
 from benchmarks import networks  # noqa: E402
-from benchmarks.harness import Plan, Ratio, RatioRow, Side, SideResult, Stage, StageResult, run_stage  # noqa: E402
+from benchmarks.harness import (  # noqa: E402
+    Plan,
+    Ratio,
+    RatioRow,
+    Side,
+    SideResult,
+    Stage,
+    StageResult,
+    end_children_when_ended,
+    run_side,
+    run_stage,
+)
 from benchmarks.machine import describe  # noqa: E402
 from benchmarks.page import write_page  # noqa: E402
 
@@ -101,6 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
     unknown = [step for step in chosen.steps if step.partition(":")[0] not in STEPS]
     if unknown:
         parser.error(f"{unknown[0]}: one of {', '.join(STEPS)}, cells:MODEL, cells:MODEL:LOSS")
+    end_children_when_ended()
     device = "cpu" if chosen.tiny else "cuda"
     scratch = chosen.work.resolve() / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
@@ -205,8 +217,6 @@ def several(job: Job, most: int = 3) -> StageResult:
 
 def _at_once(n: int, arguments: dict[str, Any], threads: int) -> float:
     from concurrent.futures import ThreadPoolExecutor
-
-    from benchmarks.harness import run_side
 
     with tempfile.TemporaryDirectory() as meet, ThreadPoolExecutor(n) as pool:
         side = Side("benchmarks.training:ours", arguments | {"meet": meet, "processes": n})

@@ -20,7 +20,18 @@ from typing import Any, Literal
 
 from benchmarks.memory import TreePeak
 
-__all__ = ["Plan", "Ratio", "RatioRow", "Side", "SideResult", "Stage", "StageResult", "run_stage"]
+__all__ = [
+    "Plan",
+    "Ratio",
+    "RatioRow",
+    "Side",
+    "SideResult",
+    "Stage",
+    "StageResult",
+    "end_children_when_ended",
+    "run_side",
+    "run_stage",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = "RESULT "
@@ -162,6 +173,11 @@ class StageResult:
     def to_json(self) -> dict[str, Any]:
         """Plain types."""
         return asdict(self)
+
+
+def end_children_when_ended() -> None:
+    """A plain `kill` of this process then ends its child too, as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def run_stage(stage: Stage, repeats: int, threads: int, say: Callable[[str], None] = print) -> StageResult:

@@ -1,6 +1,8 @@
 """Sides that the harness calls in child processes; imports nothing heavy."""
 
+import os
 import time
+from pathlib import Path
 
 
 def constant(value):
@@ -17,3 +19,9 @@ def sleeping():
 
 def allocating(mib):
     return len(bytearray(mib * 2**20).replace(b"\0", b"\1"))
+
+
+def writing_its_number(path):
+    Path(f"{path}.part").write_text(str(os.getpid()))
+    Path(f"{path}.part").rename(path)
+    time.sleep(60)

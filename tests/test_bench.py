@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
 import time
@@ -64,6 +65,22 @@ def test_a_side_that_takes_too_long_is_ended():
     result = quietly(made_up_stage(sides={"ours": Side(f"{SIDES}:sleeping")}, ratios=[Ratio("ours")], limit_s=1.5))
     assert "longer than" in result.sides["ours"].failure
     assert time.monotonic() - start < 50
+
+
+def test_a_harness_that_is_ended_leaves_no_child(tmp_path):
+    script = (
+        "from benchmarks.harness import *\n"
+        "end_children_when_ended()\n"
+        f"run_side(Side('{SIDES}:writing_its_number', {{'path': {str(tmp_path / 'pid')!r}}}), 1, 60)\n"
+    )
+    harness = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT)
+    while not (tmp_path / "pid").exists():
+        time.sleep(0.05)
+    child = int((tmp_path / "pid").read_text())
+    harness.terminate()
+    assert harness.wait() == 143
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
 
 
 def test_a_failing_setup_fails_all_sides():
