@@ -40,6 +40,18 @@ def stages(plan: Plan) -> list[Stage]:
         box,
         setup,
     )
+    size = common | {"n_slices": 8 if plan.tiny else 128}
+    alone = Stage(
+        "The network alone in prediction",
+        "slices/s",
+        {
+            "ours": Side("benchmarks.prediction:network", size),
+            "SliceInferer": Side("benchmarks.prediction:peer_network", size),
+        },
+        [Ratio("ours", "SliceInferer")],
+        box,
+        setup,
+    )
     door = Stage(
         "Prediction of a 1 mm head, file to file",
         "s",
@@ -56,7 +68,7 @@ def stages(plan: Plan) -> list[Stage]:
         box / 2,
         setup,
     )
-    return [against, door, *([warm] if plan.device == "cuda" else [])]
+    return [against, alone, door, *([warm] if plan.device == "cuda" else [])]
 
 
 def ours(scratch: str, device: str) -> dict[str, Any]:
@@ -118,6 +130,45 @@ def peer(scratch: str, device: str, batch: int, every: int) -> dict[str, Any]:
             every,
         )
     return {"value": n_slices / seconds, "slices": n_slices, "seconds": seconds}
+
+
+def network(scratch: str, device: str, n_slices: int) -> float:
+    """The network on slices in memory, in batches as `sct.predict` runs it."""
+    import numpy as np
+    import torch
+
+    from sct.synthesis.volume_inference import BatchPredictor
+    from sct.training.checkpoint import load_network
+
+    torch.set_num_threads(threads())
+    loaded = load_network(heads.checkpoint_in(scratch))
+    size_px = int(loaded.hyper_parameters["prepare"]["size_px"])
+    images = np.random.default_rng(0).integers(0, 256, (n_slices, size_px, size_px), dtype=np.uint8)
+    predictor = BatchPredictor(loaded.network, torch.device(device))
+    predictor.stack(images[:32])
+    start = time.perf_counter()
+    predictor.stack(images)
+    return n_slices / (time.perf_counter() - start)
+
+
+def peer_network(scratch: str, device: str, n_slices: int) -> float:
+    """The same by MONAI's `SliceInferer`, one slice at a time in float32."""
+    import torch
+    from monai.inferers import SliceInferer
+
+    from sct.training.checkpoint import load_network
+
+    torch.set_num_threads(threads())
+    loaded = load_network(heads.checkpoint_in(scratch))
+    size_px = int(loaded.hyper_parameters["prepare"]["size_px"])
+    inferer = SliceInferer(roi_size=(size_px, size_px), sw_batch_size=1, spatial_dim=0)
+    model = loaded.network.to(device)
+    volume = torch.rand(1, 1, n_slices, size_px, size_px, device=device)
+    with torch.inference_mode():
+        inferer(volume[:, :, :8], model)
+        start = time.perf_counter()
+        inferer(volume, model).cpu()
+    return n_slices / (time.perf_counter() - start)
 
 
 def door(scratch: str, device: str) -> float:
