@@ -50,7 +50,7 @@ def open_run(config: Mapping[str, Any], cell: "Cell", folder: Path) -> "Iterator
     """A run of W&B while the block runs; a cell that goes on goes on with the same run.
 
     Raises:
-        SctError: W&B cannot be reached, or refuses.
+        SctError: W&B cannot be reached, or refuses; a value of `logger` is wrong.
     """
     run = _start(config, cell, folder)
     run.define_metric("*", step_metric="epoch")
@@ -188,7 +188,7 @@ def _start(config: Mapping[str, Any], cell: "Cell", folder: Path) -> Any:
                 x_save_requirements=False,
             ),
         )
-    except (wandb.errors.Error, TimeoutError, OSError) as error:
+    except (wandb.errors.Error, TimeoutError, OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise SctError(f"logger=wandb: {reason}; logger=wandb_offline needs no network") from error
 

@@ -93,9 +93,11 @@ def test_every_experiment_runs_one_tiny_cell(tiny: Doors, name: str) -> None:
 
 
 def test_an_experiment_may_set_any_value() -> None:
+    own = OmegaConf.load(CONF / "experiment" / "demo.yaml")
     config = composed("run", ["experiment=demo"])
-    assert (config.prepare.size_px, config.data.batch_size, config.augment.flip_probability) == (64, 16, 0.0)
-    assert config.prepare.store == "data/phantom/store-64px-3.0mm"
+    assert config.prepare.size_px == own.prepare.size_px != composed("run", []).prepare.size_px
+    assert config.prepare.store == f"data/phantom/store-{own.prepare.size_px}px-{own.prepare.spacing_mm}mm"
+    assert (config.data.batch_size, config.augment.flip_probability) == (own.data.batch_size, 0.0)
     assert composed("run", ["experiment=demo", "data.batch_size=4"]).data.batch_size == 4
 
 

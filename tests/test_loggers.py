@@ -166,6 +166,12 @@ def test_no_network_is_one_line_before_training(tiny: Doors, monkeypatch: pytest
     assert "epoch 0" not in answer.err
 
 
+def test_a_wrong_value_is_one_line_before_training(tiny: Doors) -> None:
+    answer = tiny.run("fold=0", "logger=wandb_offline", "logger.project=1")
+    assert "project" in answer.error
+    assert "epoch 0" not in answer.err
+
+
 def test_one_of_two_processes_reports(tiny: Doors) -> None:
     words = ["fold=0", "trainer.devices=2", "trainer.accelerator=cpu", "trainer.max_epochs=1", "logger=wandb_offline"]
     answer = tiny("run", *TINY, *TINY_TRAINING, *words)
