@@ -36,7 +36,7 @@ def test_the_wheel_carries_its_configuration(installed: Path, tmp_path: Path) ->
     assert {p.relative_to(ROOT / "conf") for p in (ROOT / "conf").rglob("*.yaml")} == {
         p.relative_to(installed / "sct" / "conf") for p in (installed / "sct" / "conf").rglob("*.yaml")
     }
-    shown = _python(installed, tmp_path, "-m", "sct.run", "--cfg", "job", "loss=mix")
+    shown = _python(installed, tmp_path, "-m", "sct.run", "--cfg", "job", "--resolve", "loss=mix")
     assert shown.returncode == 0, shown.stderr
     assert "name: mix-4.4" in shown.stdout
     assert list(tmp_path.iterdir()) == []

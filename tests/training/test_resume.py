@@ -67,7 +67,7 @@ def fit_with_losses(store, folder, values, monkeypatch, max_epochs=None, resume=
     task = make_task()
     given = iter(values[len(rows(folder)) if resume else 0 :])
 
-    def log_mean(name, mean):
+    def log_mean(name, mean, unit=1.0):
         task.log(name, torch.tensor(next(given) if name == "val_loss" else 1.0), batch_size=1)
 
     monkeypatch.setattr(task, "_log_mean", log_mean)
