@@ -62,7 +62,7 @@ def profile_epoch(store: str, network: str, batch: int, device: str) -> dict[str
     from sct.training.callbacks import BestAndLast, EpochTable, PatientStopping
     from sct.training.datamodule import SliceDataModule
     from sct.training.folds import FoldPlan
-    from sct.training.machine import choose_precision, prepare_machine
+    from sct.training.machine import choose_precision, prepared_machine
     from sct.training.task import SynthesisTask
 
     torch.set_num_threads(threads())
@@ -72,7 +72,6 @@ def profile_epoch(store: str, network: str, batch: int, device: str) -> dict[str
     split = FoldPlan().split(n_slices, {pid: record.columns for pid, record in records.items()}, 0, 0)
     data = SliceDataModule(slices, split, batch_size=batch, augment=AugmentSettings())
     watch = _Watch()
-    prepare_machine()
     with tempfile.TemporaryDirectory() as name, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         folder = Path(name)
@@ -88,7 +87,8 @@ def profile_epoch(store: str, network: str, batch: int, device: str) -> dict[str
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(SynthesisTask(networks.make(network), torch.nn.L1Loss()), datamodule=data)
+        with prepared_machine():
+            trainer.fit(SynthesisTask(networks.make(network), torch.nn.L1Loss()), datamodule=data)
     waits = [warning for warning in caught if "synchronizing CUDA" in str(warning.message)]
     places = Counter(f"{Path(warning.filename).name}:{warning.lineno}" for warning in waits)
     steps = -(-len(data.train_slices) // batch)

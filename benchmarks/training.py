@@ -9,6 +9,7 @@ import logging
 import os
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from sct.training.augment import AugmentSettings, apply_affine
 from sct.training.datamodule import SliceBatch, SliceDataModule
 from sct.training.folds import Split
 from sct.training.loader import HostBatch
-from sct.training.machine import choose_precision, prepare_machine
+from sct.training.machine import choose_precision, prepared_machine
 from sct.training.task import SynthesisTask, adam
 
 __all__ = ["LEVERS", "StepTimer", "ours", "peer", "stages"]
@@ -40,7 +41,7 @@ LEVERS = {
     "bf16": "bf16",
     "fused": "fused Adam",
     "asynchronous": "sums without synchronisation",
-    "prepare_machine": "memory kept between steps, no denormals",
+    "prepared_machine": "memory kept between steps, no denormals",
     "eager": "eager instead of compiled",
 }
 """What `off` may name."""
@@ -186,8 +187,6 @@ def train_store(
         augment=AugmentSettings(),
         resident="mapped" if off == "resident" else resident,  # type: ignore[arg-type]
     )
-    if off != "prepare_machine":
-        prepare_machine()
     made = networks.make(network)
     if off == "eager":
         made.compile()
@@ -199,7 +198,8 @@ def train_store(
     )
     precision = "32-true" if off == "bf16" else choose_precision("auto", torch.device(device))
     timer = StepTimer(batch, steps, start_together)
-    _trainer(timer, device, precision, steps, devices).fit(task, datamodule=data)
+    with nullcontext() if off == "prepared_machine" else prepared_machine():
+        _trainer(timer, device, precision, steps, devices).fit(task, datamodule=data)
     return {"value": timer.slices_per_s, "precision": precision, "first_step_s": timer.first_step_s}
 
 

@@ -23,7 +23,7 @@ from sct.training.callbacks import BestAndLast, EpochTable, PatientStopping
 from sct.training.checkpoint import read_checkpoint
 from sct.training.checkpoint_io import AtomicCheckpointIO
 from sct.training.datamodule import SliceDataModule
-from sct.training.machine import choose_compile, choose_precision, prepare_machine
+from sct.training.machine import choose_compile, choose_precision, prepared_machine
 from sct.training.task import SynthesisTask
 
 __all__ = ["ACCELERATORS", "PRECISIONS", "FitRecord", "TrainerSettings", "fit", "predict_slices", "test"]
@@ -96,6 +96,7 @@ class FitRecord:
     train_slices_per_s: float | None
 
 
+@prepared_machine()
 def fit(
     task: SynthesisTask,
     datamodule: SliceDataModule,
@@ -134,6 +135,7 @@ def fit(
     )
 
 
+@prepared_machine()
 def test(task: SynthesisTask, datamodule: SliceDataModule, folder: Path, settings: TrainerSettings) -> SumsTable:
     """Sums of the task's errors over the test slices.
 
@@ -196,7 +198,6 @@ _NOISE = (
 
 
 def _trainer(settings: TrainerSettings, callbacks: list, loggers: Sequence[Logger], folder: Path) -> Trainer:  # type: ignore[type-arg]
-    prepare_machine()
     for message in _NOISE:
         warnings.filterwarnings("ignore", message=message)
     device = settings.device()

@@ -2,10 +2,12 @@
 
 import ctypes
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
-__all__ = ["choose_compile", "choose_precision", "prepare_machine"]
+__all__ = ["choose_compile", "choose_precision", "prepared_machine"]
 
 _COMPILE_PAYS_AFTER_STEPS = 3000
 """Compiling takes about a minute; a step must win it back in tens of milliseconds at most."""
@@ -47,8 +49,9 @@ def choose_compile(wanted: bool | str, device: torch.device, n_steps: int) -> bo
     return device.type == "cuda" and n_steps >= _COMPILE_PAYS_AFTER_STEPS
 
 
-def prepare_machine() -> None:
-    """Make runs repeatable on this machine and fast where that costs nothing; call it once before training.
+@contextmanager
+def prepared_machine() -> Iterator[None]:
+    """Make runs repeatable on this machine and fast where that costs nothing; the settings are put back at the end.
 
     cuDNN takes deterministic algorithms and does not time them against each other (the winner may change from run to
     run). Float32 products on a GPU may use TF32 in convolutions, as is PyTorch's default. On CPUs denormal numbers
@@ -56,11 +59,22 @@ def prepare_machine() -> None:
     threads or processes, another device or library version, `torch.backends.cudnn.benchmark = True`.
 
     With glibc, freed memory is kept for the next step instead of being handed back to the kernel and cleared anew: a
-    tenth of a training step on a CPU.
+    tenth of a training step on a CPU. This alone stays: the library does not say what was set before.
     """
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.deterministic = True
+    cudnn = torch.backends.cudnn
+    before = cudnn.benchmark, cudnn.deterministic
+    keeps_denormal = float(torch.full((), 1e-40) * 1) != 0
+    cudnn.benchmark, cudnn.deterministic = False, True
     torch.set_flush_denormal(True)
+    _keep_freed_memory()
+    try:
+        yield
+    finally:
+        cudnn.benchmark, cudnn.deterministic = before
+        torch.set_flush_denormal(not keeps_denormal)
+
+
+def _keep_freed_memory() -> None:
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
         libc.mallopt(_M_MMAP_THRESHOLD, 2**30)

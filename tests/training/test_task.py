@@ -13,7 +13,7 @@ from sct.core.sums import SumsLayout, SumsTable, figures
 from sct.slices.planes import PLANES
 from sct.training.datamodule import SliceBatch
 from sct.training.losses import MixLoss
-from sct.training.machine import choose_compile, choose_precision
+from sct.training.machine import choose_compile, choose_precision, prepared_machine
 from sct.training.metrics import PixelSums
 from sct.training.slices import MappedSlices
 from sct.training.task import SynthesisTask, adam
@@ -184,3 +184,15 @@ def test_compiling_must_repay_itself():
     assert not choose_compile("auto", torch.device("cuda", 0), 100)
     assert choose_compile("auto", torch.device("cuda", 0), 10**6)
     assert choose_compile(True, torch.device("cpu"), 1)
+
+
+def test_machine_settings_are_put_back():
+    def settings():
+        cudnn = torch.backends.cudnn
+        return cudnn.benchmark, cudnn.deterministic, float(torch.full((), 1e-40) * 1) != 0
+
+    before = settings()
+    with pytest.raises(RuntimeError, match="within"), prepared_machine():
+        assert settings() == (False, True, False)
+        raise RuntimeError("within")
+    assert settings() == before
