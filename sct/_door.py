@@ -71,13 +71,20 @@ def _quiet(task: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def register_resolvers() -> None:
-    """Teach OmegaConf `${sct.folder_name:DIR}`, a folder's own name, and `${sct.word:TEXT}` (see `word`)."""
+    """Teach OmegaConf what `conf/` uses.
+
+    `${sct.folder_name:DIR}` is a folder's own name, `${sct.word:TEXT}` see `word`, `${sct.when:CONDITION,TEXT}` the
+    text if the condition holds, else nothing.
+    """
     from omegaconf import OmegaConf
 
     OmegaConf.register_new_resolver(
         "sct.folder_name", lambda folder: Path(str(folder)).resolve().name, replace=True, use_cache=False
     )
     OmegaConf.register_new_resolver("sct.word", word, replace=True, use_cache=False)
+    OmegaConf.register_new_resolver(
+        "sct.when", lambda condition, text: text if condition else "", replace=True, use_cache=False
+    )
 
 
 def word(value: object) -> str:

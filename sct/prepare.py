@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from sct.preparation.cohort import PrepareReport
-    from sct.preparation.store import SliceStore
 
-__all__ = ["ensure_store", "main", "prepare"]
+__all__ = ["ensure_prepared", "main", "prepare"]
 
 
 def main() -> None:
@@ -30,24 +29,15 @@ def prepare(cfg: "DictConfig") -> None:
     """
     from sct.preparation.summary import summary
 
-    print(summary(_prepared(cfg)))
+    print(summary(ensure_prepared(cfg)))
 
 
-def ensure_store(cfg: "DictConfig") -> "SliceStore":
-    """The store of a configuration, after making and preparing what is missing; participants left out are named.
+def ensure_prepared(cfg: "DictConfig") -> "PrepareReport":
+    """Make and prepare what is missing.
 
     Raises:
         SctError: A mistake in the configuration or the data.
     """
-    from sct.preparation.summary import failures
-
-    report = _prepared(cfg)
-    if report.failed:
-        print(failures(report))
-    return report.store
-
-
-def _prepared(cfg: "DictConfig") -> "PrepareReport":
     from sct.preparation.ensure import prepare
 
     return prepare(_node(cfg, "cohort"), _node(cfg, "prepare"))

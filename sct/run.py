@@ -57,18 +57,23 @@ def run(cfg: "DictConfig") -> None:
     """
     from sct._cell import CellRunner
     from sct._sweep import job_cells
-    from sct.prepare import ensure_store
+    from sct.preparation.summary import failures
+    from sct.prepare import ensure_prepared
     from sct.study.cells import failure_line
 
     jobs = job_cells(cfg)  # first: a name, seed or fold that cannot be is told before the cohort is prepared
-    store = ensure_store(cfg)
-    runner = CellRunner(store)
+    prepared = ensure_prepared(cfg)
+    if prepared.failed:
+        print(failures(prepared))
+    runner = CellRunner(prepared.store)
     runs = Path(cfg.runs)
     for config, cell in jobs:  # a subset too small is told before others are trained
         runner.split(config, cell)
     failed = [cell for config, cell in jobs if not runner.run(config, cell)]
     for seed_cells in _by_seed(jobs):
         _show(seed_cells, runs, runner.window)
+    if prepared.failed:  # again, where it is not scrolled away
+        print(failures(prepared))
     if failed:
         reasons = "; ".join(f"{cell.label}: {failure_line(cell.folder(runs))}" for cell in failed)
         raise SctError(f"{len(failed)} of {len(jobs)} cells failed, the same command tries them again ({reasons})")

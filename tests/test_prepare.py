@@ -64,13 +64,13 @@ def test_a_folder_is_prepared_and_then_up_to_date(clinic, monkeypatch, capsys):
     assert [path.name for path in Path("data").iterdir()] == ["clinic"]
 
 
-def test_ensure_store_gives_the_store_and_names_who_is_left_out(clinic, capsys):
+def test_who_cannot_be_used_is_left_out_of_the_store_and_named(clinic):
     (clinic / "pat2" / "ct.nii.gz").write_bytes(b"\x1f\x8b")
     cfg = config("cohort=folder", "cohort.root=clinic", "prepare.on_error=skip", *SMALL)
-    store = door.ensure_store(cfg)
-    assert store.participant_ids == ["pat1"]
-    assert store.settings["size_px"] == 16
-    assert "left out: pat2" in capsys.readouterr().out
+    report = door.ensure_prepared(cfg)
+    assert report.store.participant_ids == ["pat1"]
+    assert report.store.settings["size_px"] == 16
+    assert "pat2" in report.failed["pat2"]
 
 
 @pytest.mark.parametrize(
@@ -118,4 +118,4 @@ def test_defaults_in_the_configuration_are_those_of_the_settings():
 
 def test_a_configuration_that_is_no_mapping_is_refused():
     with pytest.raises(SctError, match="cohort: must be a mapping"):
-        door.ensure_store(OmegaConf.create({"cohort": [1], "prepare": {}}))
+        door.ensure_prepared(OmegaConf.create({"cohort": [1], "prepare": {}}))
