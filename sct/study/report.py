@@ -12,6 +12,7 @@ from sct.study.configuration import scientific
 from sct.study.paper import CITATION, COHORT, METRICS
 from sct.study.results import Study
 from sct.study.table import TableRow, printed, sample_size
+from sct.study.volumes import VolumeTable
 
 __all__ = ["Picture", "render_report"]
 
@@ -37,6 +38,7 @@ def render_report(
     rows: Sequence[TableRow],
     headings: Sequence[str],
     tests: Mapping[str, Sequence[Comparison]],
+    volumes: Sequence[VolumeTable],
     pictures: Sequence[Picture],
     command: str,
 ) -> str:
@@ -47,6 +49,7 @@ def render_report(
         rows: The table.
         headings: Titles of the table's first columns.
         tests: Comparisons by family.
+        volumes: Scores of whole volumes.
         pictures: In the order of the page.
         command: The command that made it.
     """
@@ -69,6 +72,7 @@ def render_report(
         has_paper=any(line.has_paper for line in rows),
         n=sample_size(study.rows),
         tests={family: _test_lines(found) for family, found in tests.items()},
+        volumes=volumes,
         pictures=pictures,
         command=command,
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

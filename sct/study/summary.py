@@ -20,6 +20,7 @@ from sct.study.report import Picture, render_report
 from sct.study.results import Row, Study
 from sct.study.subsets import subset_of
 from sct.study.table import csv_table, latex_table, markdown_table, sample_size, table_rows
+from sct.study.volumes import volume_tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,7 +46,7 @@ class Summary:
 def write_summary(
     study: Study, runs: Path, folder: Path, command: str, with_paper: bool = True, n_examples: int = 4
 ) -> Summary:
-    """Write table.md, table.csv, table.tex, tests.md, tests.csv, the figures as PNG and report.html.
+    """Write table.md, table.csv, table.tex, tests.md, tests.csv, volumes.md, the figures as PNG and report.html.
 
     Experiments named `<column>-<value>-<condition>` are shown by subset with the conditions side by side; others as the
     paper's table of model and loss.
@@ -59,7 +60,7 @@ def write_summary(
         n_examples: Most rows of example pictures; 0 for no pictures.
 
     Raises:
-        SctError: A file cannot be written, or example slices cannot be read.
+        SctError: A file cannot be written, or example slices or scores of volumes cannot be read.
     """
     by_subset = all(subset_of(row.experiment) for row in study.rows)
     if by_subset:
@@ -83,10 +84,15 @@ def write_summary(
         "tests.md": "\n".join(f"## {family}\n\n{markdown_comparisons(found)}" for family, found in tests.items()),
         "tests.csv": csv_comparisons(tests),
     }
+    volumes = volume_tables(study, [(", ".join(line.title), line.row) for line in rows], runs)
+    if volumes:
+        texts["volumes.md"] = "\n".join(table.markdown() for table in volumes)
+    else:
+        (folder / "volumes.md").unlink(missing_ok=True)
     for name, text in texts.items():
         write_text(folder / name, text)
     pictures = _pictures(study, [line.row for line in rows], runs, folder, by_subset, n_examples)
-    write_text(folder / "report.html", render_report(study, rows, headings, tests, pictures, command))
+    write_text(folder / "report.html", render_report(study, rows, headings, tests, volumes, pictures, command))
     paths = [folder / "report.html", *(folder / name for name in texts), *(picture.path for picture in pictures)]
     return Summary(texts["table.md"], tuple(paths))
 

@@ -18,6 +18,7 @@ __all__ = [
     "printed",
     "sample_size",
     "table_rows",
+    "text_table",
 ]
 
 UNDEFINED = "—"
@@ -107,21 +108,23 @@ def _range(counts: Sequence[int], noun: str) -> str:
     return f"{number} {noun}{'' if high == 1 else 's'}"
 
 
+def text_table(headings: Sequence[str], lines: Iterable[Sequence[str]], n_texts: int) -> str:
+    """GitHub Markdown of cells that are text already; all but the first `n_texts` columns to the right."""
+    rows = [headings, ["---"] * n_texts + ["---:"] * (len(headings) - n_texts), *lines]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
 def markdown_table(rows: Sequence[TableRow], headings: Sequence[str] = ("Model", "Loss")) -> str:
     """GitHub Markdown; the best in bold, the paper's figures in italics in a row below."""
-    lines = [
-        "| " + " | ".join([*headings, "Seeds", *(metric.heading for metric in METRICS)]) + " |",
-        "|" + "---|" * len(headings) + "---:|" * (len(METRICS) + 1),
-    ]
+    lines = []
     for line in rows:
         cells = [printed(line.intervals[metric.key], metric) for metric in METRICS]
         cells = [f"**{text}**" if m.key in line.best else text for text, m in zip(cells, METRICS, strict=True)]
-        lines.append("| " + " | ".join([*line.title, str(len(line.row.seeds)), *cells]) + " |")
+        lines.append([*line.title, str(len(line.row.seeds)), *cells])
         if line.has_paper:
             cells = [f"*{printed(line.paper[metric.key], metric)}*" for metric in METRICS]
-            blank = [""] * (len(headings) - 1)
-            lines.append("| " + " | ".join(["*paper*", *blank, "*10*", *cells]) + " |")
-    return "\n".join(lines) + "\n"
+            lines.append(["*paper*", *[""] * (len(headings) - 1), "*10*", *cells])
+    return text_table([*headings, "Seeds", *(metric.heading for metric in METRICS)], lines, len(headings))
 
 
 def csv_table(rows: Sequence[TableRow]) -> str:
