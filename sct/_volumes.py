@@ -59,8 +59,8 @@ def evaluate_volumes(
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for name, found in scores.items():
-        for mask, protocols in (("mr", found["protocols"]), ("ct", found["ct_mask"]["protocols"])):
-            for protocol, volumes in protocols.items():
+        for mask, scored in (("mr", found), (found["ct_mask"]["source"], found["ct_mask"])):
+            for protocol, volumes in scored["protocols"].items():
                 for volume, figures in volumes.items():
                     for figure, value in _flat(figures):
                         writer.writerow([name, mask, protocol, volume, figure, "" if value is None else value])

@@ -7,13 +7,13 @@ import typer
 
 from sct._door import typer_door
 from sct.core.errors import SctError
+from sct.synthesis.notes import DISCLAIMER
 
 if TYPE_CHECKING:
     from torch import nn
 
 __all__ = ["export_onnx", "main"]
 
-DISCLAIMER = "Synthetic CT for research. Not a medical device, not for diagnosis or treatment."
 MULTIPLE = 32
 """Height and width are free multiples of it: every network of ours takes these."""
 

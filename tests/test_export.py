@@ -14,10 +14,11 @@ from torch import nn
 
 from sct.baselines import Threshold
 from sct.core.errors import SctError
-from sct.export import DISCLAIMER, export_onnx
+from sct.export import export_onnx
 from sct.models.light_unet import LightUNet
 from sct.models.smp import SmpModel
 from sct.models.vgg_unet import VggUNet
+from sct.synthesis.notes import DISCLAIMER
 
 PREPARE = {"window": {"level_hu": 400.0, "width_hu": 1600.0}, "spacing_mm": 1.5, "size_px": 96}
 

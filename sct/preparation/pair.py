@@ -25,6 +25,7 @@ __all__ = [
     "load_pair",
     "signal_level",
     "value_range",
+    "without_padding",
 ]
 
 AIR_HU = -1000.0
@@ -83,9 +84,7 @@ def load_pair(participant: Participant, settings: PrepareSettings) -> IsotropicP
             f"{participant.mr}: does not overlap with {participant.ct.name} in space: MR spans {_span(mr)}, "
             f"CT {_span(ct)}; same patient, and headers of one frame of reference?"
         )
-    if ct.data.min() < _LEAST_HU:
-        ct = Volume(np.maximum(ct.data, np.float32(_LEAST_HU)), ct.affine)
-    ct_hu, _ = resample(ct, shape, affine, order=1, fill=AIR_HU)
+    ct_hu, _ = resample(without_padding(ct), shape, affine, order=1, fill=AIR_HU)
     mask = None
     if settings.mask == "file":
         if participant.mask is None:
@@ -142,6 +141,13 @@ def check_ct(ct: Volume, path: Path) -> None:
         )
     if high <= TISSUE_HU:
         raise SctError(f"{path}: shows no tissue: no value over {TISSUE_HU:g} HU, the highest is {high:g}")
+
+
+def without_padding(ct: Volume) -> Volume:
+    """A CT whose padding values (-2000, -3024, ...) are raised to -1024 HU, so that no interpolation smears them."""
+    if ct.data.min() >= _LEAST_HU:
+        return ct
+    return Volume(np.maximum(ct.data, np.float32(_LEAST_HU)), ct.affine)
 
 
 def check_not_swapped(mr: Volume, mr_path: Path, ct: Volume, ct_path: Path) -> None:

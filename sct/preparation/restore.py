@@ -13,11 +13,11 @@ __all__ = ["restore_plane"]
 def restore_plane(
     record: ParticipantRecord, images: NDArray[np.floating], plane: str, fill: float
 ) -> NDArray[np.float32]:
-    """Put one plane's slices back where they came from.
+    """Put one plane's slices back where they came from; of crops that overlap, the later one shows.
 
     Args:
         record: The participant, from a store.
-        images: Array (k, size_px, size_px): the slices of this plane in stored order, any units (HU, gray).
+        images: Array (k, size_px, size_px): the slices or crops of this plane in stored order, any units (HU, gray).
         plane: One of `PLANES`.
         fill: Value outside the frames and in slices that were left out.
 
@@ -33,5 +33,5 @@ def restore_plane(
     volume = np.full(record.geometry.shape, fill, np.float32)
     stack = extract(volume, plane)
     for entry, image in zip(entries, images, strict=True):
-        stack[record.indices[entry]] = paste(image, record.frame(int(entry)), stack.shape[1:], fill)
+        paste(image, record.frame(int(entry)), stack[record.indices[entry]])
     return volume

@@ -29,8 +29,9 @@ class PrepareSettings:
     Attributes:
         size_px: Side of the stored slices.
         spacing_mm: Side of the isotropic voxels that slices are cut from.
-        frame: `resize`: the smallest square around the mask, resized to size_px (paper). `patch`: a square of size_px
-            native pixels around the mask, not resized.
+        frame: `resize`: the smallest square around the mask, resized to size_px (paper). `patch`: not resized; squares
+            of size_px native pixels, as many as cover the mask.
+        patch_overlap: Share of its side that a patch has in common with the next at least, 0 to 0.75.
         window: CT window of the 8-bit gray (paper: width 2000 HU; level assumed).
         mask: `otsu`: from the CT slice (paper). `file`: the participant's `mask.*`.
         mask_clip_hu: Range that HU are clipped to before Otsu.
@@ -49,6 +50,7 @@ class PrepareSettings:
     size_px: int = 224
     spacing_mm: float = 1.0
     frame: str = "resize"
+    patch_overlap: float = 0.0
     window: Window = field(default_factory=Window)
     mask: str = "otsu"
     mask_clip_hu: tuple[float, float] = (-1000.0, 200.0)
@@ -68,6 +70,8 @@ class PrepareSettings:
             value = getattr(self, key)
             if value not in choices:
                 raise SctError(f"prepare.{key}={value}: no such choice; one of {', '.join(choices)}")
+        if not 0 <= self.patch_overlap <= 0.75:
+            raise SctError(f"prepare.patch_overlap={self.patch_overlap}: must be 0 to 0.75")
         low, high = self.mask_clip_hu
         if not low < high:
             raise SctError(f"prepare.mask_clip_hu=[{low},{high}]: the first must be smaller than the second")
@@ -94,7 +98,7 @@ class PrepareSettings:
                 if key in known:
                     low, high = known[key]
                     known[key] = (float(low), float(high))
-            for key in ("spacing_mm", "min_mask_mm2", "min_mr_share"):
+            for key in ("spacing_mm", "patch_overlap", "min_mask_mm2", "min_mr_share"):
                 if key in known:
                     known[key] = float(known[key])
         except (AttributeError, TypeError, ValueError) as error:
@@ -104,4 +108,6 @@ class PrepareSettings:
     def to_plain(self) -> dict[str, Any]:
         """Plain types for JSON, with the version of the preparation; `from_plain` reads it."""
         plain = asdict(self) | {"version": PREPARATION_VERSION}
+        if self.frame != "patch":
+            del plain["patch_overlap"]  # which decides nothing then, and is not to make stores differ
         return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}

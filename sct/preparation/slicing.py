@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sct.core.errors import SctError
 from sct.core.gray import Window, hu_to_gray8
 from sct.preparation.pair import AIR_HU, IsotropicPair, value_range
 from sct.preparation.settings import PrepareSettings
 from sct.slices.frame import Frame, crop, frame_of, resize
 from sct.slices.mask import body_mask
 from sct.slices.planes import PLANES, extract
+from sct.slices.tiles import Tile, tiles_of
 
-__all__ = ["REASONS", "Slice", "choose_slices", "render"]
+__all__ = ["REASONS", "Slice", "choose_slices", "cut_slice", "render"]
 
 REASONS = {
     "no tissue": "no body on the CT slice",
@@ -27,17 +27,19 @@ REASONS = {
 """Why slices are left out."""
 
 _BLOCK = 16  # slices that are read together: 16 float32 are one cache line of the slowest axis
+_GOLDEN = 0.6180339887498949  # its multiples fill 0..1 evenly, however many there are
 
 
 @dataclass(frozen=True)
 class Slice:
-    """A slice with usable content.
+    """A slice with usable content, or with `prepare.frame=patch` a crop of one.
 
     Attributes:
         plane: Name of the plane.
-        index: Number in the plane's stack.
-        frame: Square around the mask.
+        index: Number of the slice in the plane's stack.
+        frame: Square around the mask, or where the crop lies.
         mask: (side, side) bool, the mask within the frame.
+        counts: (side, side) bool, the mask's pixels that count here and in no other crop of the slice.
         mr_range: MR values that become gray 0 and 255.
     """
 
@@ -45,20 +47,19 @@ class Slice:
     index: int
     frame: Frame
     mask: NDArray[np.bool_]
+    counts: NDArray[np.bool_]
     mr_range: tuple[float, float]
 
 
 def choose_slices(pair: IsotropicPair, settings: PrepareSettings) -> tuple[list[Slice], Counter[tuple[str, str]]]:
-    """Find each slice's mask and frame.
+    """Find each slice's mask and frame, or the frames of its crops.
 
     The mask is the convex hull of the CT's largest region (or the participant's own mask) within the MR's field of
     view.
 
     Returns:
-        The usable slices, plane by plane in order, and how many were left out by (plane, reason); reasons `REASONS`.
-
-    Raises:
-        SctError: A body is wider than the patches asked for.
+        The usable slices (or their crops), plane by plane in order, and how many slices were left out by (plane,
+        reason); reasons `REASONS`.
     """
     chosen: list[Slice] = []
     left_out: Counter[tuple[str, str]] = Counter()
@@ -76,12 +77,27 @@ def choose_slices(pair: IsotropicPair, settings: PrepareSettings) -> tuple[list[
                 reason = _why_not(mr[k], body, seen[k], mr_range, pair.mr_signal_level, settings)
                 if reason is None:
                     mask = body & seen[k]
-                    frame = _frame(mask, settings)
-                    chosen.append(Slice(plane, first + k, frame, crop(mask, frame, 0), mr_range))
+                    chosen += [
+                        Slice(plane, first + k, tile.frame, crop(mask, tile.frame, 0), tile.counts, mr_range)
+                        for tile in cut_slice(mask, first + k, settings)
+                    ]
                 else:
                     left_out[plane, reason] += 1
-    _require_room(chosen, settings)
     return chosen, left_out
+
+
+def cut_slice(mask: NDArray[np.bool_], index: int, settings: PrepareSettings) -> list[Tile]:
+    """Where a slice is cut: one square around the mask, or with `frame=patch` crops of size_px native pixels.
+
+    Args:
+        mask: Boolean (H, W), not empty.
+        index: Number of the slice in its plane; crops lie elsewhere in the next one.
+        settings: Frame, size, overlap.
+    """
+    if settings.frame == "resize":
+        frame = frame_of(mask)
+        return [Tile(frame, crop(mask, frame, 0))]
+    return tiles_of(mask, settings.size_px, settings.patch_overlap, index * _GOLDEN % 1)
 
 
 def render(pair: IsotropicPair, slices: Sequence[Slice], settings: PrepareSettings) -> Iterator[NDArray[np.uint8]]:
@@ -93,7 +109,8 @@ def render(pair: IsotropicPair, slices: Sequence[Slice], settings: PrepareSettin
         settings: Size, window.
 
     Yields:
-        Arrays (3, k, size_px, size_px), channels MR, CT, mask (0 or 255), in the order of `slices`.
+        Arrays (3, k, size_px, size_px), channels MR, CT, mask (0 or 255: the pixels that count), in the order of
+        `slices`.
     """
     done = 0
     while done < len(slices):
@@ -108,22 +125,6 @@ def render(pair: IsotropicPair, slices: Sequence[Slice], settings: PrepareSettin
 
 def _stack(volume: NDArray[Any], plane: str, span: slice) -> NDArray[Any]:
     return np.ascontiguousarray(extract(volume, plane)[span])
-
-
-def _frame(mask: NDArray[np.bool_], settings: PrepareSettings) -> Frame:
-    smallest = frame_of(mask)
-    if settings.frame == "resize":
-        return smallest
-    return frame_of(mask, max(settings.size_px, smallest.side))
-
-
-def _require_room(slices: Sequence[Slice], settings: PrepareSettings) -> None:
-    widest = max((one.frame.side for one in slices), default=0)
-    if settings.frame == "patch" and widest > settings.size_px:
-        raise SctError(
-            f"prepare.size_px={settings.size_px}: prepare.frame=patch keeps the pixels as they are, and the body is "
-            f"up to {widest} pixels wide; take that much or more"
-        )
 
 
 def _slice_range(
@@ -159,13 +160,13 @@ def _why_not(
 
 
 def _patch(mr: NDArray[np.float32], ct_hu: NDArray[np.float32], one: Slice, window: Window) -> NDArray[np.float32]:
-    """Channels MR (0..255, not rounded), CT (HU), mask (0, 1) in the frame: (3, side, side)."""
+    """Channels MR (0..255, not rounded), CT (HU), what counts of the mask (0, 1) in the frame: (3, side, side)."""
     low, high = one.mr_range
     patch = np.empty((3, *one.mask.shape), np.float32)
     np.clip((crop(mr, one.frame, low) - np.float32(low)) * np.float32(255.0 / (high - low)), 0.0, 255.0, out=patch[0])
     patch[0] *= one.mask
     patch[1] = np.where(one.mask, crop(ct_hu, one.frame, AIR_HU), np.float32(window.lowest_hu))
-    patch[2] = one.mask
+    patch[2] = one.counts
     return patch
 
 

@@ -29,6 +29,10 @@ def summary(report: PrepareReport) -> str:
         for record in records
         for warning in (record.registration or {}).get("warnings", [])
     ]
+    if store.settings["frame"] == "patch":
+        n_slices = sum(len(set(zip(record.planes, record.indices, strict=True))) for record in records)
+        side = store.settings["size_px"]
+        lines.append(f"crops: {total[0] + total[1] + total[2]} of {side} x {side} pixels, from {n_slices} slices")
     if report.failed:
         lines.append(failures(report))
     lines.append(f"contact sheets: {contact_sheet_path(report.folder, '<participant_id>')}")

@@ -91,22 +91,16 @@ def resize(images: NDArray[np.floating], size_px: int) -> NDArray[np.float32]:
     return np.asarray(resized.numpy().reshape(*images.shape[:-2], size_px, size_px))
 
 
-def paste(patch: NDArray[np.floating], frame: Frame, shape: tuple[int, int], fill: float) -> NDArray[np.float32]:
-    """Put a resized patch back into its slice: the inverse of `crop` and `resize`.
+def paste(patch: NDArray[np.floating], frame: Frame, image: NDArray[np.floating]) -> None:
+    """Put a resized patch back into its slice, in place: the inverse of `crop` and `resize`.
 
     Args:
         patch: Array (S, S); resized to the frame's side.
         frame: Where it was cut out.
-        shape: (H, W) of the slice.
-        fill: Value outside the frame.
-
-    Returns:
-        Array (H, W) float32.
+        image: Array (H, W); keeps its values outside the frame.
     """
-    image = np.full(shape, fill, np.float32)
-    inside_patch, inside_image = _overlap(frame, shape)
+    inside_patch, inside_image = _overlap(frame, image.shape)
     image[inside_image] = resize(patch, frame.side)[inside_patch]
-    return image
 
 
 def _overlap(frame: Frame, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:

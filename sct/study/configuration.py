@@ -32,7 +32,10 @@ def scientific(config: Mapping[str, Any]) -> dict[str, Any]:
 
     A phantom cohort's settings are left to the store's fingerprint, which tells the voxels themselves apart.
     """
-    return {key: value for key, value in _flat(config) if not _is_incidental(key)}
+    found = {key: value for key, value in _flat(config) if not _is_incidental(key)}
+    if found.get("prepare.frame") != "patch":
+        found.pop("prepare.patch_overlap", None)  # without patches it decides nothing
+    return found
 
 
 def first_difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:

@@ -1,6 +1,5 @@
-"""A predicted volume against its CT, and what the CT-derived mask of training is worth."""
+"""A predicted volume against its CT, and what the masks of training, made from the CT, are worth."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,21 @@ from sct.core.errors import SctError
 from sct.core.volume import Volume
 from sct.geometry.resample import resample
 from sct.io.volumes import read_volume
-from sct.preparation.pair import check_ct, load_pair
+from sct.preparation.pair import check_ct, load_pair, without_padding
 from sct.slices.mask import body_mask
-from sct.slices.planes import PLANES, extract
+from sct.slices.planes import extract
 from sct.synthesis.ensemble import Ensemble
 from sct.synthesis.fusion import Fused
 from sct.synthesis.grids import AIR_HU, hu_on_grid, inside_on_grid, to_grid
 from sct.synthesis.isotropic_mr import IsotropicMr
-from sct.synthesis.mr_mask import HeadMask, head_region, mask_from_region, within
+from sct.synthesis.mr_mask import HeadMask, within
+from sct.synthesis.notes import scores_note
 from sct.synthesis.plane_predictions import Options, PlanePredictions, predict_planes
+from sct.synthesis.synthesize import head_mask
 from sct.synthesis.uncertainty import uncertainty_quality
-from sct.synthesis.volume_scores import NOTE, body_outline, native_scores, slice_scores
+from sct.synthesis.volume_scores import body_outline, native_scores, slice_scores
 
-__all__ = ["evaluate_volume", "mask_from_ct", "score_synthesis"]
+__all__ = ["evaluate_volume", "read_reference", "score_synthesis", "training_mask"]
 
 _LEAST_OVERLAP = 0.1  # share of the head that a reference must show
 
@@ -50,12 +51,21 @@ def evaluate_volume(participant: Participant, ensemble: Ensemble, options: Optio
     settings = ensemble.settings
     pair = load_pair(participant, settings)
     isotropic = IsotropicMr(pair.mr, pair.field_of_view, pair.affine, pair.mr_range, settings)
-    region = head_region(pair.mr, [settings.spacing_mm] * 3) & pair.field_of_view
-    head = within(
-        mask_from_region(region, options.planes), pair.field_of_view, settings.min_mask_mm2 / settings.spacing_mm**2
-    )
+    head = head_mask(isotropic, "auto", options.planes)
     predictions = predict_planes(isotropic, head, ensemble, options)
-    return score_synthesis(isotropic, head, predictions, ensemble, options, read_volume(participant.ct), participant.ct)
+    reference = read_reference(participant.ct)
+    return score_synthesis(isotropic, head, predictions, ensemble, options, reference, participant.ct, pair.mask)
+
+
+def read_reference(path: Path) -> Volume:
+    """A CT to score against, without the padding values that interpolation would smear into the body.
+
+    Raises:
+        SctError: It cannot be read, or is no CT in HU.
+    """
+    reference = read_volume(path)
+    check_ct(reference, path)
+    return without_padding(reference)
 
 
 def score_synthesis(
@@ -66,8 +76,9 @@ def score_synthesis(
     options: Options,
     reference: Volume,
     reference_path: Path,
+    own_mask: NDArray[np.bool_] | None = None,
 ) -> dict[str, Any]:
-    """Score a prediction that was made with an MR-only mask, beside the same networks given the CT's mask.
+    """Score a prediction that was made with an MR-only mask, beside the same networks given the masks of training.
 
     Args:
         isotropic: The MR on the network's grid, in the world of the reference.
@@ -75,17 +86,19 @@ def score_synthesis(
         predictions: Of each plane.
         ensemble: The networks, for the second prediction.
         options: Of the prediction.
-        reference: CT in HU.
+        reference: CT in HU, of `read_reference`.
         reference_path: What messages call it.
+        own_mask: Boolean (X, Y, Z), the participant's own mask on the network's grid, where the training had masks from
+            files; None for masks from the CT.
 
     Returns:
         Plain types: `note`, `protocols` (protocol -> plane or "fused" -> figures), `uncertainty`, and under `ct_mask`
-        the protocols again with the CT-derived masks of training: how much of a score comes from the mask.
+        their `source` ("ct" or "file") and the protocols again with the masks of training: how much of a score comes
+        from the mask.
 
     Raises:
-        SctError: The reference is no CT, or hardly overlaps the head.
+        SctError: The reference hardly overlaps the head.
     """
-    check_ct(reference, reference_path)
     settings = ensemble.settings
     ct_hu, seen = resample(reference, isotropic.data.shape, isotropic.affine, order=1, fill=AIR_HU)
     shown = float(seen[head.inside].mean()) if head.inside.any() else 0.0
@@ -94,7 +107,7 @@ def score_synthesis(
             f"{reference_path}: the reference shows {100 * shown:.0f} % of the head of the MR; "
             "same patient, same frame of reference, registered?"
         )
-    ct_mask = mask_from_ct(ct_hu, seen & isotropic.field_of_view, head, isotropic, options)
+    ct_mask = training_mask(ct_hu, seen & isotropic.field_of_view, head, isotropic, options, own_mask)
     ct_predictions = predict_planes(isotropic, ct_mask, ensemble, replace(options, progress=False))
     native = reference.to_ras()
     field_of_view = to_grid(isotropic.field_of_view.astype(np.float32), isotropic, native, 0.0) >= 0.5
@@ -124,29 +137,35 @@ def score_synthesis(
         body & inside,
     )
     return {
-        "note": NOTE.format(lowest=window.lowest_hu, highest=window.highest_hu),
+        "note": scores_note(window),
         "reference_share_of_head": shown,
         "protocols": scores(head, predictions, fused),
-        "ct_mask": {"protocols": scores(ct_mask, ct_predictions, ct_predictions.fused(options.fusion, window))},
+        "ct_mask": {
+            "source": ct_mask.source,
+            "protocols": scores(ct_mask, ct_predictions, ct_predictions.fused(options.fusion, window)),
+        },
         "uncertainty": quality.as_dict(),
     }
 
 
-def mask_from_ct(
+def training_mask(
     ct_hu: NDArray[np.floating],
     seen: NDArray[np.bool_],
     head: HeadMask,
     isotropic: IsotropicMr,
     options: Options,
+    own_mask: NDArray[np.bool_] | None = None,
 ) -> HeadMask:
-    """The masks of training, from the CT: convex body of each slice within the field of view.
+    """The masks of training: convex body of each CT slice, or the participant's own mask; within the field of view.
 
     Where the synthetic CT is not air stays the MR's decision, so that only the network's input differs.
     """
     settings = isotropic.settings
-    slices: Mapping[str, NDArray[np.bool_]] = {
-        plane: np.stack([body_mask(ct_slice, settings.mask_clip_hu) for ct_slice in extract(ct_hu, plane)])
-        for plane in PLANES
-        if plane in options.planes
-    }
-    return within(HeadMask(slices, head.inside, "ct"), seen, settings.min_mask_mm2 / settings.spacing_mm**2)
+    slices: dict[str, NDArray[np.bool_]] = {}
+    for plane in options.planes:
+        if own_mask is not None:
+            slices[plane] = extract(own_mask, plane)
+        else:
+            slices[plane] = np.stack([body_mask(one, settings.mask_clip_hu) for one in extract(ct_hu, plane)])
+    source = "ct" if own_mask is None else "file"
+    return within(HeadMask(slices, head.inside, source), seen, settings.min_mask_mm2 / settings.spacing_mm**2)

@@ -16,12 +16,12 @@ from sct.geometry.resample import resample
 from sct.io.dicom_series import find_series
 from sct.io.dicom_write import require_perpendicular
 from sct.io.volumes import VOLUME_SUFFIXES, read_volume, volume_suffix, write_volume
-from sct.preparation.pair import check_ct
 from sct.synthesis.ensemble import load_ensemble
-from sct.synthesis.evaluation import score_synthesis
+from sct.synthesis.evaluation import read_reference, score_synthesis
 from sct.synthesis.grids import AIR_HU
+from sct.synthesis.notes import DISCLAIMER, saturation_note
 from sct.synthesis.plane_predictions import Options, Timings
-from sct.synthesis.preview import DISCLAIMER, write_preview
+from sct.synthesis.preview import write_preview
 from sct.synthesis.record import record_of
 from sct.synthesis.staging import check_writable, staged
 from sct.synthesis.synthesize import Synthesis, synthesize
@@ -76,10 +76,7 @@ def predict_file(request: Request, options: Options) -> tuple[Synthesis, dict[st
             require_perpendicular(mr, str(request.mr))
         technique = _technique(request.mr)
         mask = request.mask if request.mask in ("auto", "none") else read_volume(Path(request.mask))
-        reference = None
-        if request.reference is not None:
-            reference = read_volume(request.reference)
-            check_ct(reference, request.reference)
+        reference = None if request.reference is None else read_reference(request.reference)
     with timings.step("load"):
         ensemble = load_ensemble(request.checkpoints)
     synthesis = synthesize(mr, ensemble, options, mask, str(request.mr), timings, technique)
@@ -183,5 +180,5 @@ def _write_viewer(path: Path, mr: Volume, synthesis: Synthesis, window: Window, 
         mesh = bone_surface(synthesis.hu, BoneSettings(), "synthetic CT")
     except SctError:
         mesh = None  # a volume without bone is still worth looking at
-    note = " ".join([DISCLAIMER, *(f"Warning: {line}." for line in synthesis.warnings)])
+    note = " ".join([DISCLAIMER, saturation_note(window), *(f"Warning: {line}." for line in synthesis.warnings)])
     write_viewer(path, layers, mesh, "Synthetic CT", note)

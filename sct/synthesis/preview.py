@@ -12,11 +12,11 @@ from sct.core.volume import Volume
 from sct.geometry.resample import resample
 from sct.slices.planes import PLANES, extract
 from sct.synthesis.grids import AIR_HU
+from sct.synthesis.notes import DISCLAIMER, saturation_note
 from sct.synthesis.synthesize import Synthesis
 
-__all__ = ["DISCLAIMER", "write_preview"]
+__all__ = ["write_preview"]
 
-DISCLAIMER = "Synthetic CT for research. Not a medical device, not for diagnosis or treatment."
 _UNCERTAIN_HU = 300.0  # upper end of the uncertainty's scale, as much as separates soft tissue from bone
 _ERROR_HU = 500.0
 
@@ -36,7 +36,8 @@ def write_preview(path: Path, synthesis: Synthesis, window: Window, reference: V
 
     columns = _columns(synthesis, window, reference)
     centre = _centre(synthesis.mask.inside)
-    text = [textwrap.fill(f"Warning: {line}", 110) for line in synthesis.warnings] + [DISCLAIMER]
+    text = [textwrap.fill(f"Warning: {line}", 110) for line in synthesis.warnings]
+    text.append(textwrap.fill(f"{saturation_note(window)} {DISCLAIMER}", 110))
     n_lines = sum(entry.count("\n") + 1 for entry in text)
     figure = Figure(figsize=(2.7 * len(columns), 7.8 + 0.2 * n_lines), dpi=100, facecolor="white")
     FigureCanvasAgg(figure)

@@ -12,8 +12,8 @@ from sct.core.versions import versions
 from sct.core.volume import Volume
 from sct.synthesis.ensemble import Ensemble
 from sct.synthesis.grids import AIR_HU
+from sct.synthesis.notes import DISCLAIMER, saturation_note
 from sct.synthesis.plane_predictions import Options
-from sct.synthesis.preview import DISCLAIMER
 from sct.synthesis.synthesize import Synthesis
 
 __all__ = ["record_of"]
@@ -53,7 +53,7 @@ def record_of(
             "grid": "the MR's own",
             "outside_head_hu": AIR_HU,
             "window_hu": [window.lowest_hu, window.highest_hu],
-            "note": f"inner air saturates at {window.lowest_hu:g} HU, dense bone at {window.highest_hu:g} HU",
+            "note": saturation_note(window),
         },
         "checkpoints": [{"sha256": member.sha256, "model": member.model} for member in ensemble.members],
         "prepare": ensemble.settings.to_plain(),

@@ -1,6 +1,7 @@
 """Scores of whole volumes under three named protocols.
 
-* `slices`: the paper's. Windowed gray; CT and sCT masked, framed and resized as in training; sums over all pixels.
+* `slices`: the paper's. Windowed gray; CT and sCT masked, framed and resized (or cut into crops) as in training; sums
+  over all pixels.
 * `synthrad`: SynthRAD2025's. HU clipped to [-1024, 3071], inside the body, PSNR and SSIM with that range (evaluation
   code: github.com/SynthRAD2025/evaluation, `image_metrics.py`). MS-SSIM is its headline; the single-scale SSIM is that
   of SynthRAD2023. The body is the CT's filled outline, not dilated as the challenge's is.
@@ -19,18 +20,16 @@ from numpy.typing import NDArray
 from sct.core.gray import Window, gray_to_hu, hu_to_gray, hu_to_gray8
 from sct.core.sums import DEFAULT_THRESHOLDS, SumsLayout, figures
 from sct.preparation.settings import PrepareSettings
-from sct.slices.frame import crop, frame_of, resize
+from sct.preparation.slicing import cut_slice
+from sct.slices.frame import crop, resize
 from sct.slices.planes import extract
+from sct.slices.tiles import Tile
 from sct.synthesis.mr_mask import head_region
 from sct.synthesis.similarity import bounding_box, error_figures, ms_ssim, ssim_map
 
-__all__ = ["CLIP_HU", "NOTE", "body_outline", "bone_overlap", "native_scores", "slice_scores"]
+__all__ = ["CLIP_HU", "body_outline", "bone_overlap", "native_scores", "slice_scores"]
 
 CLIP_HU = (-1024.0, 3071.0)  # SynthRAD2025
-NOTE = (
-    "The network's window ends at {lowest:g} and {highest:g} HU: inner air saturates at {lowest:g} HU and dense bone "
-    "at {highest:g} HU, while the CT of `synthrad` and `bone` is not cut there. `slices` compares inside the window."
-)
 _MARGIN = 8  # voxels around the body that SSIM windows reach into
 _BATCH = 32
 _KEPT = ("mae_hu", "mse_hu2", "pearson_r", "bone_precision", "bone_recall", "bone_dice")
@@ -140,10 +139,13 @@ def slice_scores(
     for plane, plane_masks in masks.items():
         names = [name for name in tests_hu if name == plane or name not in masks]
         stacks = {name: extract(tests_hu[name], plane) for name in names}
-        indices = np.flatnonzero(plane_masks.any((1, 2)))
-        for part in np.array_split(indices, max(1, len(indices) // _BATCH)):
-            if part.size == 0:
-                continue
+        cuts = [
+            (int(index), tile)
+            for index in np.flatnonzero(plane_masks.any((1, 2)))
+            for tile in cut_slice(plane_masks[index], int(index), settings)
+        ]
+        for start in range(0, len(cuts), _BATCH):
+            part = cuts[start : start + _BATCH]
             ct, mask = _framed_ct(extract(reference_hu, plane), plane_masks, part, settings)
             for name in names:
                 gray = _framed_gray(stacks[name], plane_masks, part, settings)
@@ -157,27 +159,29 @@ def slice_scores(
     return {name: _slice_figures(sums[name], local[name], layout) for name in [*tests_hu, "planes"] if name in sums}
 
 
+_Cuts = Sequence[tuple[int, Tile]]
+"""Number of a slice, and a square of it."""
+
+
 def _framed_ct(
-    stack: NDArray[np.floating], masks: NDArray[np.bool_], part: NDArray[np.int64], settings: PrepareSettings
+    stack: NDArray[np.floating], masks: NDArray[np.bool_], part: _Cuts, settings: PrepareSettings
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     lowest = settings.window.lowest_hu
-    images, kept = [], []
-    for index in part:
-        frame = frame_of(masks[index], settings.size_px if settings.frame == "patch" else None)
+    images, counted = [], []
+    for index, tile in part:
         masked = np.where(masks[index], stack[index], np.float32(lowest))
-        images.append(resize(crop(masked, frame, lowest), settings.size_px))
-        kept.append(resize(crop(masks[index].astype(np.float32), frame, 0.0), settings.size_px) >= 0.5)
-    return hu_to_gray8(np.stack(images), settings.window), np.stack(kept)
+        images.append(resize(crop(masked, tile.frame, lowest), settings.size_px))
+        counted.append(resize(tile.counts.astype(np.float32), settings.size_px) >= 0.5)
+    return hu_to_gray8(np.stack(images), settings.window), np.stack(counted)
 
 
 def _framed_gray(
-    stack: NDArray[np.floating], masks: NDArray[np.bool_], part: NDArray[np.int64], settings: PrepareSettings
+    stack: NDArray[np.floating], masks: NDArray[np.bool_], part: _Cuts, settings: PrepareSettings
 ) -> NDArray[np.float32]:
     images = []
-    for index in part:
-        frame = frame_of(masks[index], settings.size_px if settings.frame == "patch" else None)
+    for index, tile in part:
         gray = np.where(masks[index], hu_to_gray(stack[index], settings.window), 0.0)
-        images.append(resize(crop(np.clip(gray, 0.0, 1.0), frame, 0.0), settings.size_px))
+        images.append(resize(crop(np.clip(gray, 0.0, 1.0), tile.frame, 0.0), settings.size_px))
     return np.asarray(np.clip(np.stack(images), 0.0, 1.0), np.float32)
 
 

@@ -67,12 +67,14 @@ class SliceSet:
     def rows(self, *, by_slice: bool = False) -> tuple[list[RowKey], NDArray[np.int64]]:
         """Keys of the rows of sums, and the row of each slice: participant x plane, or one row per slice."""
         if by_slice:
-            keys: list[RowKey] = []
+            row_of: dict[RowKey, int] = {}  # the crops of a slice share its row
+            rows: list[int] = []
             for pid, part in self.by_participant():
                 indices = self.store.record(pid).indices[self.entry[part]]
-                keys += [(pid, PLANES[p], int(i)) for p, i in zip(self.plane[part], indices, strict=True)]
-            return keys, np.arange(len(self))
-        keys = [(pid, plane) for pid in self.participant_ids for plane in PLANES]
+                for plane, index in zip(self.plane[part], indices, strict=True):
+                    rows.append(row_of.setdefault((pid, PLANES[plane], int(index)), len(row_of)))
+            return list(row_of), np.asarray(rows, np.int64)
+        keys: list[RowKey] = [(pid, plane) for pid in self.participant_ids for plane in PLANES]
         return keys, self.participant * len(PLANES) + self.plane
 
     def by_participant(self) -> list[tuple[str, slice]]:

@@ -262,6 +262,7 @@ def test_wrong_arguments_are_named(cohort, store):
         ({"mr_percentiles": [5, 101]}, "mr_percentiles"),
         ({"min_mask_mm2": -1}, "min_mask_mm2"),
         ({"min_mr_share": 2}, "min_mr_share"),
+        ({"patch_overlap": 1}, "patch_overlap=1"),
         ({"window": {"width_hu": 0}}, "width"),
         ({"registration": "atlas"}, "registration=atlas"),
     ],
@@ -272,8 +273,10 @@ def test_wrong_settings_are_named(values, message):
 
 
 def test_settings_survive_plain_types():
-    settings = PrepareSettings(size_px=64, mr_percentiles=(1.0, 99.0), frame="patch")
+    settings = PrepareSettings(size_px=64, mr_percentiles=(1.0, 99.0), frame="patch", patch_overlap=0.25)
     assert PrepareSettings.from_plain(settings.to_plain()) == settings
+    # the overlap decides nothing without patches: a store without the word is up to date
+    assert PrepareSettings(patch_overlap=0.25).to_plain() == PrepareSettings().to_plain()
 
 
 def test_the_contact_sheet_shows_three_planes_with_outlines(cohort, store):

@@ -76,7 +76,8 @@ def test_resize_keeps_constants_and_equal_sizes_and_batches_equal_single_images(
 @pytest.mark.parametrize("frame", [Frame(2, 3, 16), Frame(-4, 10, 16), Frame(20, -3, 16)])
 def test_paste_undoes_crop_exactly_where_nothing_was_resized(frame):
     image = smooth(30)
-    pasted = paste(crop(image, frame, 0), frame, image.shape, 9.0)
+    pasted = np.full(image.shape, 9.0)
+    paste(crop(image, frame, 0), frame, pasted)
     inside = np.zeros(image.shape, bool)
     inside[max(frame.row, 0) : frame.row + 16, max(frame.col, 0) : frame.col + 16] = True
     np.testing.assert_array_equal(pasted[inside], image[inside])
@@ -85,5 +86,6 @@ def test_paste_undoes_crop_exactly_where_nothing_was_resized(frame):
 
 def test_paste_undoes_resize_within_interpolation_error():
     image, frame = smooth(60), Frame(4, 6, 48)
-    pasted = paste(resize(crop(image, frame, 0), 64), frame, image.shape, 0)
+    pasted = np.zeros_like(image)
+    paste(resize(crop(image, frame, 0), 64), frame, pasted)
     assert np.abs(pasted - image)[6:50, 8:52].max() < 0.02 * np.ptp(image)

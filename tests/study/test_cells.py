@@ -23,6 +23,12 @@ def test_only_scientific_keys_count() -> None:
     assert first_difference(scientific(config), scientific(other)) == "optim.lr: 0.1 before, 0.2 now"
 
 
+def test_the_overlap_of_patches_counts_only_where_there_are_patches() -> None:
+    whole, patches = ({"prepare": {"frame": frame}} for frame in ("resize", "patch"))
+    assert scientific({"prepare": whole["prepare"] | {"patch_overlap": 0.5}}) == scientific(whole)
+    assert scientific({"prepare": patches["prepare"] | {"patch_overlap": 0.5}}) != scientific(patches)
+
+
 def test_a_key_that_only_one_has_is_a_difference() -> None:
     assert first_difference({"a": 1}, {"a": 1, "b": None}) == "b: (not set) before, None now"
 

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from small_heads import Smoothing, Square
 
 from sct.core.errors import SctError
@@ -74,6 +76,40 @@ def test_windows_equal_plain_inference_for_a_pointwise_network(plane, size_px):
     predicted = extract(native_windows(GRAY, masks, plane, size_px, predictor, 4), plane)
     plain = (np.rint(extract(GRAY, plane) * 255) / 255) ** 2
     assert np.allclose(predicted[masks], plain[masks], atol=1e-5)
+
+
+@given(
+    shape=st.tuples(*[st.integers(9, 40)] * 3),
+    size_px=st.sampled_from([8, 16, 24]),
+    corner=st.tuples(*[st.floats(0, 0.4)] * 2),
+    constant=st.floats(0, 1),
+)
+@settings(max_examples=25)
+def test_windows_leave_no_seams(shape, size_px, corner, constant):
+    """Whatever the windows: the identity gives the MR back, a constant network its constant."""
+
+    class Constant(torch.nn.Module):
+        def forward(self, x):
+            return torch.full_like(x, constant)
+
+    gray = np.random.default_rng(0).integers(0, 256, shape).astype(np.float32) / 255
+    masks = np.zeros(extract(gray, "coronal").shape, bool)
+    masks[:, int(corner[0] * masks.shape[1]) : -1, int(corner[1] * masks.shape[2]) :] = True
+    for network, expected in ((torch.nn.Identity(), extract(gray, "coronal")[masks]), (Constant(), constant)):
+        predicted = native_windows(gray, masks, "coronal", size_px, BatchPredictor(network, CPU, "float32"), 4)
+        assert np.abs(extract(predicted, "coronal")[masks] - expected).max() < 1e-6
+
+
+def test_windows_of_a_network_that_looks_around_are_the_whole_picture():
+    """Each window's edge sees zeros beside it; blending hides that within the picture."""
+    whole = torch.nn.functional.interpolate(torch.from_numpy(GRAY)[None, None], size=(6, 70, 80), mode="trilinear")
+    gray = np.ascontiguousarray(whole[0, 0].numpy().transpose(2, 1, 0))
+    masks = np.ones(extract(gray, "axial").shape, bool)
+    predicted = extract(native_windows(gray, masks, "axial", 32, BatchPredictor(Smoothing(), CPU, "float32")), "axial")
+    images = torch.from_numpy(np.rint(extract(gray, "axial") * 255) / 255).float()[:, None]
+    with torch.inference_mode():
+        expected = Smoothing()(images)[:, 0].numpy()
+    assert np.abs(predicted - expected)[:, 1:-1, 1:-1].max() < 0.5 / 255
 
 
 def test_one_window_over_all_is_the_plain_network():

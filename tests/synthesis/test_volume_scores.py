@@ -1,5 +1,7 @@
 """Scores of volumes: perfect, closed forms, and figures from numpy and scikit-image."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
@@ -85,6 +87,21 @@ def test_planes_pool_their_own_predictions():
     # all slices have the same number of pixels, so pooling weighs planes by their slices
     weighted = sum(figures[plane]["mae_hu"] * figures[plane]["n_slices"] for plane in PLANES) / total
     assert figures["planes"]["mae_hu"] == pytest.approx(weighted)
+
+
+def test_crops_count_each_pixel_of_the_mask_once():
+    masks = mask_from_region(BODY).slices
+    test = {"fused": CT + np.random.default_rng(2).normal(0, 80, CT.shape)}
+    found = [
+        slice_scores(CT, test, masks, replace(SETTINGS, frame="patch", size_px=size_px, patch_overlap=overlap))["fused"]
+        for size_px, overlap in ((32, 0.0), (16, 0.0), (16, 0.5))
+    ]
+    errors = ("mae_hu", "mse_hu2", "pearson_r", "bone_dice", "psnr_db")
+    for other in found[1:]:
+        assert other["n_slices"] > found[0]["n_slices"]
+        assert [other["in_mask"][name] for name in errors] == [found[0]["in_mask"][name] for name in errors]
+    frame = [one["mae_hu"] * one["n_slices"] * size_px**2 for one, size_px in zip(found, (32, 16), strict=False)]
+    assert frame[0] == pytest.approx(frame[1])  # side by side, crops hold each pixel once
 
 
 def test_an_empty_body_has_no_figures():

@@ -41,6 +41,9 @@ def test_slices_know_their_rows(store, part):
     assert len(set(keys)) == 15
     assert keys[rows[4]] == ("p01", PLANES[1], 1)
     assert keys[rows[12]] == ("p03", PLANES[2], 1)
+    keys, rows = SliceSet.of(store, {"p01": np.array([0, 0, 3])}).rows(by_slice=True)  # two crops of one slice
+    assert keys == [("p01", PLANES[0], 0), ("p01", PLANES[0], 1)]
+    assert rows.tolist() == [0, 0, 1]
 
 
 @pytest.mark.parametrize("max_open_files", [1, 64])
