@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,7 +12,7 @@ from typing import Any
 
 from sct.core.errors import SctError
 
-__all__ = ["atomic_path", "read_json", "write_json", "write_text"]
+__all__ = ["atomic_path", "check_writable", "read_json", "staged", "write_json", "write_text"]
 
 
 @contextmanager
@@ -41,6 +43,58 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+@contextmanager
+def staged(folder: Path, last: str = "") -> Iterator[Path]:
+    """Yield a hidden folder inside `folder` whose contents move up into it when the block ends without an error.
+
+    Several files that belong together appear together, or not at all. Files replace those of their name. A folder takes
+    its place whole, and only where none, or an empty one, stands. When the block fails, what was there stays as it was,
+    and folders that were made for it are taken away.
+
+    Args:
+        folder: Where the contents go; made when missing.
+        last: Name of the file that moves last and so says that the others are there.
+
+    Raises:
+        SctError: `folder` is a file or cannot be written, or the disk is full.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise SctError(f"{folder}: is a file; give a folder for the results")
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    staging: Path | None = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".sct-", dir=folder))
+        yield staging
+        for made in sorted(staging.iterdir(), key=lambda path: (path.name == last, path.name)):
+            made.replace(folder / made.name)
+    except OSError as error:
+        raise SctError(f"{folder}: cannot be written ({error.strerror or error}); give a writable folder") from error
+    finally:
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
+        for place in missing:  # goes only where nothing was moved there
+            with suppress(OSError):
+                place.rmdir()
+
+
+def check_writable(folder: Path) -> None:
+    """Find out before a long computation whether a folder, or the one it would be made in, takes files.
+
+    Raises:
+        SctError: It does not.
+    """
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise SctError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder") from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,16 +1,11 @@
 """The folder that tells how two bone surfaces deviate."""
 
-import shutil
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sct.core.errors import SctError
-from sct.core.files import write_json
+from sct.core.files import staged, write_json
 from sct.core.volume import Volume
 from sct.geometry.resample import resample
 from sct.surfaces.comparison import Comparison, SurfaceSettings, report
@@ -37,8 +32,7 @@ def write_comparison(
 ) -> dict[str, Any]:
     """Write meshes, heat map, viewer and, last, the report.
 
-    Everything is made in a hidden folder beside the target and moved when it is complete, so that a failure leaves the
-    target as it was.
+    Everything is made in a hidden folder and moved when it is complete, so that a failure leaves the target as it was.
 
     Args:
         comparison: From `compare`.
@@ -56,7 +50,7 @@ def write_comparison(
     """
     figures = about | report(comparison, settings)
     title = "Deviation of the test from the reference bone surface"
-    with _moved_when_complete(folder) as made:
+    with staged(folder, last=REPORT_NAME) as made:
         print_checks = {}
         for name, mesh, deviation in (
             ("reference", comparison.reference, comparison.of_reference),
@@ -107,25 +101,3 @@ def _layers(reference: Volume, test: Volume) -> list[ViewerLayer]:
             opacity=0.0,
         ),
     ]
-
-
-@contextmanager
-def _moved_when_complete(folder: Path) -> Iterator[Path]:
-    """A hidden folder beside `folder`, whose files move there when the block ends without an error, report last."""
-    place = folder.resolve()  # the current folder, `.`, has no name
-    hidden = place.with_name(f".{uuid.uuid4().hex[:8]}.{place.name}")
-    try:
-        try:
-            if folder.exists() and not folder.is_dir():
-                raise SctError(f"{folder}: is a file; give a folder for the results")
-            hidden.mkdir(parents=True)
-            yield hidden
-            folder.mkdir(exist_ok=True)
-            for path in sorted(hidden.iterdir(), key=lambda path: path.name == REPORT_NAME):
-                path.replace(folder / path.name)
-        except OSError as error:
-            raise SctError(
-                f"{folder}: cannot be written ({error.strerror or error}); give a writable folder"
-            ) from error
-    finally:
-        shutil.rmtree(hidden, ignore_errors=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sct.core.errors import SctError
-from sct.core.files import atomic_path, read_json, write_json, write_text
+from sct.core.files import atomic_path, check_writable, read_json, staged, write_json, write_text
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
@@ -59,3 +59,46 @@ def test_json_round_trip_and_refusals(tmp_path: Path) -> None:
         read_json(tmp_path / "b.json")
     with pytest.raises(SctError, match="no such file"):
         read_json(tmp_path / "c.json")
+
+
+def test_staged_files_appear_together_and_the_named_one_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_text(tmp_path / "out" / "b.txt", "old")
+    moved: list[str] = []
+    replace = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda self, target: (moved.append(target.name), replace(self, target))[1])
+    with staged(tmp_path / "out", last="a.json") as hidden:
+        for name in ("a.json", "b.txt", "c/d.txt"):
+            (hidden / name).parent.mkdir(exist_ok=True)
+            (hidden / name).write_text("new")
+        assert (tmp_path / "out" / "b.txt").read_text() == "old"
+    assert moved == ["b.txt", "c", "a.json"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a.json", "b.txt", "c"}
+    assert (tmp_path / "out" / "b.txt").read_text() == (tmp_path / "out" / "c" / "d.txt").read_text() == "new"
+
+
+@pytest.mark.parametrize("fault", [ZeroDivisionError(), OSError(28, "No space left on device"), SctError("no bone")])
+def test_a_failure_while_staging_leaves_everything_as_it_was(tmp_path: Path, fault: Exception) -> None:
+    write_text(tmp_path / "there" / "b.txt", "old")
+    for folder in (tmp_path / "there", tmp_path / "new" / "deep"):
+        with pytest.raises(SctError if isinstance(fault, OSError) else type(fault)), staged(folder) as hidden:
+            (hidden / "b.txt").write_text("half")
+            raise fault
+    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == ["there", "there/b.txt"]
+    assert (tmp_path / "there" / "b.txt").read_text() == "old"
+
+
+def test_a_staged_folder_never_replaces_a_filled_one(tmp_path: Path) -> None:
+    write_text(tmp_path / "series" / "mine.txt", "old")
+    with pytest.raises(SctError, match="cannot be written"), staged(tmp_path) as hidden:
+        write_text(hidden / "series" / "new.txt", "new")
+    assert [path.name for path in (tmp_path / "series").iterdir()] == ["mine.txt"]
+
+
+def test_places_that_take_no_files_are_named_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    check_writable(tmp_path / "new" / "deep")
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(SctError, match="choose another folder"):
+        check_writable(tmp_path / "file" / "out")
+    with pytest.raises(SctError, match="is a file"), staged(tmp_path / "file"):
+        pass
