@@ -1,5 +1,7 @@
 """`python -m sct.ingest DICOM_DIR OUT`: DICOM exports to a pseudonymised cohort folder."""
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -28,13 +30,18 @@ def _ingest(
     time, age and sex only.
     """
     from sct.cohorts.ingest import check_new_folder, write_cohort
-    from sct.cohorts.inventory import propose_pairs, read_pairs, write_inventory, write_pairs
-    from sct.io.dicom_series import find_series
+    from sct.cohorts.inventory import write_inventory
+    from sct.cohorts.pairs import of_two_patients, read_pairs, write_pairs
+    from sct.cohorts.proposal import propose_pairs
+    from sct.io.dicom_series import read_tree
 
     if on_error not in ("stop", "skip"):
         raise SctError(f"--on-error {on_error}: stop or skip was expected")
     check_new_folder(out)
-    series = find_series(dicom_dir)
+    tree = read_tree(dicom_dir)
+    series = tree.series
+    if tree.passed_over:
+        print(f"passed over: {_names(tree.passed_over, dicom_dir)}, no DICOM images")
     if not series:
         raise SctError(f"{dicom_dir}: no DICOM images in it")
     by_key = {one.key: one for one in series}
@@ -55,10 +62,21 @@ def _ingest(
         chosen = proposal.pairs
     else:
         chosen = read_pairs(pairs, by_key)
+        for participant_id in of_two_patients(chosen, by_key):
+            print(
+                f"warning: {pairs}: MR and CT of {participant_id} are of two patients by their headers", file=sys.stderr
+            )
     left_out = write_cohort(out, chosen, by_key, skip_errors=on_error == "skip")
     print(f"{out}: {len(chosen) - len(left_out)} participants; technique is guessed from echo time and names")
     for participant_id, reason in left_out.items():
         print(f"left out {participant_id}: {reason}")
+
+
+def _names(paths: Sequence[Path], folder: Path, shown: int = 5) -> str:
+    """How many files, and the first of them."""
+    names = ", ".join(str(path.relative_to(folder)) for path in paths[:shown])
+    more = f" and {len(paths) - shown} more" if len(paths) > shown else ""
+    return f"{len(paths)} files ({names}{more})"
 
 
 def main() -> None:

@@ -1,3 +1,5 @@
+import shutil
+
 import nibabel
 import numpy as np
 import pydicom
@@ -5,6 +7,7 @@ import pytest
 from dicom_making import a_volume, edit, write_enhanced, write_series
 
 from sct.cohorts.cohort import read_cohort
+from sct.io.dicom_write import write_ct_series
 from sct.io.volumes import read_volume
 
 SHAPE = (6, 5, 22)
@@ -144,9 +147,10 @@ def test_swapped_modalities_and_unknown_series_are_refused(doors, export):
         return doors("ingest", root, "other", "--pairs", pairs).error
 
     assert "are MR and CT swapped?" in error_of((name, ct, mr))
-    assert "1.2.3 is not among the DICOM files" in error_of((name, mr, "1.2.3"))
+    assert "1.2.3, is not among the DICOM files" in error_of((name, mr, "1.2.3"))
     assert "(blank)" in error_of((name, mr))
     assert "more than once" in error_of((name, mr, ct), (name, mr, ct))
+    assert "is another participant's too" in error_of((name, mr, ct), ("other", mr, ct))
     assert "cannot be a folder's name" in error_of(("../x", mr, ct))
     assert "no participant_id" in error_of(("", mr, ct))
     assert "no pairs in it" in error_of()
@@ -180,13 +184,81 @@ def test_mistakes_are_one_line(doors, export):
     assert "not an empty folder" in doors("ingest", root, "full").error
     assert "by name" in doors("ingest", root, ".").error
     assert sorted(path.name for path in doors.folder.iterdir()) == ["dicom", "full", "void"]
-    for path in (root / "a" / "x").iterdir():
-        if path.is_file():
-            edit(path, BurnedInAnnotation="YES")
-    assert "burned into the pixels" in doors("ingest", root, "cohort").error
-    path = next(path for path in (root / "a" / "x").iterdir() if path.is_file())
-    path.write_bytes(path.read_bytes()[:200])
-    doors("ingest", root, "third").error  # noqa: B018  named in one line, whatever pydicom says of half a header
+    path = max(path for path in (root / "a" / "x").iterdir() if path.is_file())
+    whole = path.read_bytes()
+    path.write_bytes(whole[:200])
+    assert f"{path.name}: damaged DICOM header" in doors("ingest", root, "third").error
+    path.write_bytes(whole)
+    edit(path, BurnedInAnnotation="YES")  # in the last file of the series only
+    error = doors("ingest", root, "cohort").error
+    assert "burned into the pixels" in error
+    assert path.name in error
+    assert not (doors.folder / "cohort").exists()
+
+
+def test_synthetic_cts_scouts_and_reformats_are_not_taken_for_the_ct(doors, export):
+    root, volumes = export
+    write_ct_series(a_volume(SHAPE, seed=7), root / "a" / "synthetic", root / "a" / "b")
+    thin = a_volume((6, 5, 44), seed=8)
+    same = {name: pydicom.dcmread(root / "a" / "x" / "000-0")[name].value for name in ("PatientID", "StudyInstanceUID")}
+    write_series(root / "a" / "mpr", thin, "CT", ImageType=["DERIVED", "SECONDARY", "MPR"], **same)
+    write_series(root / "a" / "topo", thin, "CT", SeriesDescription="Topogram", **same)
+    answer = doors("ingest", root, "cohort")
+    assert answer.code == 0, answer.err
+    chosen = by_sex(read_cohort(doors.folder / "cohort"))["F"]
+    np.testing.assert_array_equal(read_volume(chosen.ct).data, volumes["one ct"].data)
+
+    header, *lines = (doors.folder / "cohort-inventory.tsv").read_text().splitlines()
+    rows = [dict(zip(header.split("\t"), line.split("\t"), strict=True)) for line in lines]
+    synthetic = next(row["series"] for row in rows if row["note"] == "synthetic CT, derived")
+    mr = next(row["series"] for row in rows if row["modality"] == "MR" and row["patient"] == "SECRET-4711")
+    (doors.folder / "mine.tsv").write_text(f"participant_id\tmr\tct\nx\t{mr}\t{synthetic}\n")
+    assert "is a synthetic CT, which is no reference" in doors("ingest", root, "b", "--pairs", "mine.tsv").error
+
+    shutil.rmtree(root / "a" / "x")
+    assert "SECRET-4711: only a derived CT series" in doors("ingest", root, "c").error
+    shutil.rmtree(root / "a" / "mpr")
+    assert "SECRET-4711: no CT" in doors("ingest", root, "d").error
+
+
+def test_a_gradient_echo_is_never_silently_taken_for_bone_mri(doors, tmp_path):
+    names = {"PatientID": "p", "EchoTime": "1.4", "SeriesDescription": "sag 3D"}
+    write_series(tmp_path / "dicom" / "ct", a_volume(SHAPE), "CT", PatientID="p")
+    write_series(tmp_path / "dicom" / "mr", a_volume(SHAPE, low=0), "MR", FlipAngle="20", **names)
+    assert "1 MR of unknown technique; if one is bone MRI, add its line" in doors("ingest", "dicom", "a").error
+    for path in (tmp_path / "dicom" / "mr").iterdir():
+        edit(path, FlipAngle="5")
+    assert "bone GRE by its echo time and flip angle only" in doors("ingest", "dicom", "b").error
+    assert doors("ingest", "dicom", "b", "--pairs", "b-pairs.tsv").code == 0
+    columns = read_cohort(doors.folder / "b").participants[0].columns
+    assert (columns["technique"], columns["technique_guessed"]) == ("GRE", "yes")
+
+
+def test_files_without_preamble_are_read_and_others_are_named(doors, export):
+    root, volumes = export
+    for path in (root / "a" / "b" / "c").iterdir():
+        path.write_bytes(path.read_bytes()[132:])  # file meta, but no preamble
+    for path in (root / "z" / "ct").iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.file_meta = pydicom.dataset.FileMetaDataset()
+        dataset.save_as(path, implicit_vr=True, little_endian=True)  # preamble, but no file meta
+    answer = doors("ingest", root, "cohort")
+    assert answer.code == 0, answer.err
+    assert "passed over: 1 files (a/notes.txt), no DICOM images" in answer.out
+    people = by_sex(read_cohort(doors.folder / "cohort"))
+    np.testing.assert_array_equal(read_volume(people["F"].mr).data, volumes["one mr"].data)
+    np.testing.assert_array_equal(read_volume(people["M"].ct).data, volumes["two ct"].data)
+
+
+def test_a_pair_of_two_patients_is_warned_of(doors, export):
+    root, _ = export
+    doors("ingest", root, "cohort")
+    lines = (doors.folder / "cohort-pairs.tsv").read_text().splitlines()
+    (_, mr, _), (_, _, ct) = (line.split("\t") for line in lines[1:])
+    (doors.folder / "mine.tsv").write_text(f"{lines[0]}\nmixed\t{mr}\t{ct}\n")
+    answer = doors("ingest", root, "other", "--pairs", "mine.tsv")
+    assert answer.code == 0
+    assert "MR and CT of mixed are of two patients" in answer.err
 
 
 def test_a_patient_without_ct_is_named(doors, export):

@@ -2,20 +2,20 @@
 
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from sct.cohorts.headers import age_years, guess_technique, vendor
-from sct.cohorts.inventory import Pair
 from sct.cohorts.layouts import PARTICIPANTS_FILE
+from sct.cohorts.pairs import Pair
 from sct.cohorts.table import write_participants
 from sct.core.errors import SctError
+from sct.core.files import staged
 from sct.core.volume import Volume
 from sct.io.dicom import read_series
-from sct.io.dicom_series import Series, header_text
+from sct.io.dicom_series import Series, header_number, header_text
 from sct.io.volumes import write_volume
 
 __all__ = ["COLUMNS", "check_new_folder", "columns_of", "write_cohort"]
@@ -59,12 +59,8 @@ def write_cohort(
     institutions = _institution_numbers(series[key] for pair in pairs for key in (pair.mr, pair.ct))
     left_out: dict[str, str] = {}
     table: dict[str, dict[str, str]] = {}
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    except OSError as error:
-        raise SctError(f"{out}: cannot be written ({error.strerror or error})") from error
-    try:
+    with staged(out.parent) as hidden:
+        made = hidden / out.name
         for pair in tqdm(pairs, desc="ingest", unit="participant", mininterval=1):
             mr, ct = series[pair.mr], series[pair.ct]
             try:
@@ -82,12 +78,6 @@ def write_cohort(
         if not table:
             raise SctError(f"{out}: no participant is left; {'; '.join(left_out.values())}")
         write_participants(made / PARTICIPANTS_FILE, COLUMNS, table)
-        made.chmod(0o755)  # temporary folders are closed to others
-        made.replace(out)
-    except OSError as error:
-        raise SctError(f"{out}: cannot be written ({error.strerror or error})") from error
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
     return left_out
 
 
@@ -112,6 +102,7 @@ def columns_of(mr: Series, ct: Series, institutions: Mapping[str, str]) -> dict[
         institutions: Number by institution name.
     """
     technique = guess_technique(mr.header) or ""
+    echo_ms = header_number(mr.header, "EchoTime")
     sex = header_text(mr.header, "PatientSex") or header_text(ct.header, "PatientSex")
     return {
         "institution": institutions.get(header_text(mr.header, "InstitutionName"), ""),
@@ -119,8 +110,8 @@ def columns_of(mr: Series, ct: Series, institutions: Mapping[str, str]) -> dict[
         "mr_vendor": vendor(mr.header),
         "technique": technique,
         "technique_guessed": "yes" if technique else "",
-        "field_strength": _field_strength(header_text(mr.header, "MagneticFieldStrength")),
-        "te_ms": header_text(mr.header, "EchoTime"),
+        "field_strength": _field_strength(header_number(mr.header, "MagneticFieldStrength")),
+        "te_ms": "" if echo_ms is None else f"{echo_ms:g}",
         "age": age_years(mr.header) or age_years(ct.header),
         "sex": sex if sex in ("M", "F", "O") else "",
     }
@@ -134,15 +125,16 @@ def _institution_numbers(series: Iterable[Series]) -> dict[str, str]:
 
 
 def _refuse_burned_in(series: Series, what: str) -> None:
-    if header_text(series.header, "BurnedInAnnotation").upper() == "YES":
-        raise SctError(f"{what}: the header says that text is burned into the pixels, which may name the patient")
+    if series.burned_in is not None:
+        raise SctError(
+            f"{what}: {series.burned_in.name} says in its header that text is burned into the pixels, which may name "
+            "the patient"
+        )
 
 
-def _field_strength(text: str) -> str:
+def _field_strength(tesla: float | None) -> str:
     """Tesla in one spelling (`3`, `1.5`); some scanners write gauss, and 2.89 for a nominal 3."""
-    try:
-        tesla = float(text)
-    except ValueError:
+    if tesla is None:
         return ""
     tesla = tesla / 10_000 if tesla > 100 else tesla
     return f"{round(tesla * 2) / 2:g}"

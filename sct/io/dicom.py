@@ -10,6 +10,7 @@ from scipy import ndimage
 from sct.core.errors import SctError
 from sct.core.volume import Volume
 from sct.io.checks import checked_volume
+from sct.io.dicom_files import read_dataset
 from sct.io.dicom_frames import Frame, frames_of, stack_frames
 from sct.io.dicom_series import Series, find_series, header_text
 
@@ -55,13 +56,11 @@ def read_series(series: Series, what: str) -> Volume:
         SctError: Missing, repeated or unevenly spaced slices, several orientations, localizers, colour, a compressed
             transfer syntax without a decoder, or damaged pixels.
     """
-    import pydicom
-
     if series.is_localizer:
         raise SctError(f"{what}: {_name(series)} is a localizer; a volume was expected")
     frames: list[Frame] = []
     for index, path in enumerate(series.files):
-        header = pydicom.dcmread(path, stop_before_pixels=True)
+        header: Any = read_dataset(path)
         _check_pixels(header, path)
         frames += frames_of(header, index, str(path))
     stack = stack_frames(frames, what)
@@ -80,7 +79,8 @@ def read_series(series: Series, what: str) -> Volume:
             frame = stack.frames[k]
             values = stored[frame.frame_index] * np.float32(frame.slope) + np.float32(frame.intercept)
             if padding is not None:
-                values[stored[frame.frame_index] == padding] = _AIR_HU
+                is_padding = (stored[frame.frame_index] >= padding[0]) & (stored[frame.frame_index] <= padding[1])
+                values[is_padding] = _AIR_HU
             data[:, :, k] = values.T
     volume = checked_volume(Path(what), data, stack.affine)
     return _untilted(volume)
@@ -106,19 +106,29 @@ def _check_pixels(header: Any, path: Path) -> None:
         )
 
 
-def _pixels(path: Path) -> tuple[NDArray[np.float32], int | None]:
-    """Stored values (frames, rows, columns) as float32, and the padding value of a CT."""
-    import pydicom
-
+def _pixels(path: Path) -> tuple[NDArray[np.float32], tuple[int, int] | None]:
+    """Stored values (frames, rows, columns) as float32, and the range of padding values of a CT."""
     try:
-        dataset = pydicom.dcmread(path)
+        dataset: Any = read_dataset(path, pixels=True)
         stored = np.asarray(dataset.pixel_array)
     except Exception as error:  # each decoder has errors of its own
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise SctError(f"{path}: pixels cannot be read, or truncated ({reason})") from error
-    padding = dataset.get("PixelPaddingValue") if dataset.get("Modality") == "CT" else None
     stored = stored if stored.ndim == 3 else stored[None]
-    return stored.astype(np.float32), None if padding is None else int(padding)
+    return stored.astype(np.float32), _padding(dataset) if dataset.get("Modality") == "CT" else None
+
+
+def _padding(dataset: Any) -> tuple[int, int] | None:
+    """Lowest and highest stored value that is padding: PixelPaddingValue to PixelPaddingRangeLimit, in either order."""
+    value = dataset.get("PixelPaddingValue")
+    if value is None:
+        return None
+    limit = dataset.get("PixelPaddingRangeLimit")
+    # Scanners write -2000 as the unsigned 63536 and the other way round: bring it to the pixels' own representation.
+    span = 2 ** int(dataset.BitsAllocated)
+    lowest = -span // 2 if dataset.PixelRepresentation else 0
+    ends = [(int(end) - lowest) % span + lowest for end in (value, value if limit is None else limit)]
+    return min(ends), max(ends)
 
 
 def _untilted(volume: Volume) -> Volume:

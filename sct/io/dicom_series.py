@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from sct.core.errors import SctError
+from sct.io.dicom_files import read_dataset
 from sct.io.dicom_frames import macros
 
-__all__ = ["Series", "find_series", "header_text"]
+__all__ = ["DicomTree", "Series", "find_series", "header_number", "header_text", "header_values", "read_tree"]
 
 # Read for every file; pixels and long private data stay on disk.
 _TAGS = [
@@ -17,11 +18,14 @@ _TAGS = [
     "SequenceName", "PulseSequenceName", "ScanningSequence", "SequenceVariant", "ProtocolName", "SeriesDescription",
     "SeriesNumber", "ConvolutionKernel", "Manufacturer", "ManufacturerModelName", "MagneticFieldStrength",
     "InstitutionName", "PatientID", "PatientName", "PatientAge", "PatientBirthDate", "PatientSex", "StudyDate",
-    "BurnedInAnnotation", "SamplesPerPixel", "FrameOfReferenceUID", "GantryDetectorTilt",
+    "BurnedInAnnotation", "SamplesPerPixel", "FrameOfReferenceUID", "GantryDetectorTilt", "FlipAngle", "InversionTime",
+    "DerivationDescription", "ImageComments",
 ]  # fmt: skip
 # Where an enhanced (multi-frame) object keeps, in its functional groups, what a classic one has at the top.
 _IN_GROUPS = {
     "EchoTime": "EffectiveEchoTime",
+    "FlipAngle": "FlipAngle",
+    "InversionTime": "InversionTimes",
     "PixelSpacing": "PixelSpacing",
     "SliceThickness": "SliceThickness",
     "ConvolutionKernel": "ConvolutionKernel",
@@ -36,12 +40,14 @@ class Series:
         key: SeriesInstanceUID; with `#<echo time in ms>` where a series holds several echoes.
         files: In path order, each SOP instance once.
         header: Header of the first file, a pydicom Dataset without pixels; of an enhanced one with the echo time,
-            spacing and kernel of its first frame.
+            flip angle, spacing and kernel of its first frame.
+        burned_in: The first file whose header says that text is burned into its pixels; None when none does.
     """
 
     key: str
     files: list[Path]
     header: Any = field(repr=False)
+    burned_in: Path | None = None
 
     @property
     def modality(self) -> str:
@@ -51,7 +57,7 @@ class Series:
     @property
     def is_localizer(self) -> bool:
         """Whether the header calls the images localizers (scouts, topograms)."""
-        return "LOCALIZER" in [str(value).upper() for value in _values(self.header, "ImageType")]
+        return "LOCALIZER" in [str(value).upper() for value in header_values(self.header, "ImageType")]
 
     @property
     def n_images(self) -> int:
@@ -59,38 +65,53 @@ class Series:
         return sum(max(1, int(self.header.get("NumberOfFrames") or 1)) for _ in self.files)
 
 
+@dataclass(frozen=True)
+class DicomTree:
+    """What a folder tree holds.
+
+    Attributes:
+        series: Image series in order of patient, study, series number and key.
+        passed_over: Other files (reports, text, what is no DICOM at all), in path order; hidden ones are not listed.
+    """
+
+    series: list[Series]
+    passed_over: list[Path]
+
+
 def find_series(folder: Path) -> list[Series]:
-    """Read the headers of all DICOM images below a folder and group them; other files are passed over.
+    """The image series of `read_tree`.
+
+    Raises:
+        SctError: As `read_tree`.
+    """
+    return read_tree(folder).series
+
+
+def read_tree(folder: Path) -> DicomTree:
+    """Read the headers of all DICOM images below a folder and group them.
 
     The same image found twice (copies in an export) counts once.
 
     Args:
         folder: Any nesting, any mix of series.
 
-    Returns:
-        Image series in order of patient, study, series number and key. Empty when there are none.
-
     Raises:
         SctError: The folder is missing, or a DICOM file is damaged.
     """
-    import pydicom
-    from pydicom.errors import InvalidDicomError
-
     if not folder.is_dir():
         raise SctError(
             f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}; DICOM files were expected"
         )
     groups: dict[tuple[str, str], list[tuple[Path, Any]]] = {}
     seen: set[str] = set()
+    passed_over: list[Path] = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")):
-        try:
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
-        except InvalidDicomError:
+        header = read_dataset(path, tags=_TAGS)
+        if header is None or header.get("Rows") is None:
+            passed_over.append(path)
             continue
-        except Exception as error:  # pydicom raises many types on damaged headers
-            raise SctError(f"{path}: damaged DICOM header ({' '.join(str(error).split()) or 'truncated'})") from error
         uid = str(header.get("SOPInstanceUID", path))
-        if header.get("Rows") is None or uid in seen:
+        if uid in seen:
             continue
         seen.add(uid)
         _lift(header)
@@ -104,10 +125,11 @@ def find_series(folder: Path) -> list[Series]:
             key=series_uid if echoes[series_uid] == 1 else f"{series_uid}#{echo}",
             files=[path for path, _ in members],
             header=members[0][1],
+            burned_in=next((path for path, header in members if _has_burned_in_text(header)), None),
         )
         for (series_uid, echo), members in groups.items()
     ]
-    return sorted(series, key=_order)
+    return DicomTree(sorted(series, key=_order), passed_over)
 
 
 def _lift(header: Any) -> None:
@@ -121,14 +143,27 @@ def _lift(header: Any) -> None:
 
 def header_text(header: Any, keyword: str) -> str:
     """A header value as plain text without line breaks; values joined by backslashes; empty when missing."""
-    return "\\".join(" ".join(str(value).split()) for value in _values(header, keyword))
+    return "\\".join(" ".join(str(value).split()) for value in header_values(header, keyword))
 
 
-def _values(header: Any, keyword: str) -> list[Any]:
+def header_number(header: Any, keyword: str) -> float | None:
+    """A header value as a number, the first of several; None where there is none."""
+    try:
+        return float(header_text(header, keyword).partition("\\")[0])
+    except ValueError:
+        return None
+
+
+def header_values(header: Any, keyword: str) -> list[Any]:
+    """The values of a header element; empty when it is missing or blank."""
     value = header.get(keyword)
     if value is None or value == "":
         return []
     return list(value) if isinstance(value, list) or type(value).__name__ == "MultiValue" else [value]
+
+
+def _has_burned_in_text(header: Any) -> bool:
+    return header_text(header, "BurnedInAnnotation").upper() == "YES"
 
 
 def _order(series: Series) -> tuple[str, str, int, str]:

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sct.core.errors import SctError
+from sct.core.files import staged
 from sct.core.volume import Volume
+from sct.io.dicom_files import read_dataset
 from sct.io.dicom_frames import frames_of
 from sct.io.dicom_series import Series, find_series
 
@@ -65,17 +67,11 @@ def write_ct_series(
     original = _source_series(source)
     common = _common_header(original, description)
     references = _source_images(original)
-    paths: list[Path] = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for k in range(volume.shape[2]):
-            paths.append(folder / f"ct-{k + 1:04d}.dcm")
-            _slice(volume, k, common, references).save_as(paths[-1], enforce_file_format=True)
-    except OSError as error:
-        for path in paths:
-            path.unlink(missing_ok=True)
-        raise SctError(f"{folder}: cannot be written ({error.strerror or error})") from error
-    return paths
+    names = [f"ct-{k + 1:04d}.dcm" for k in range(volume.shape[2])]
+    with staged(folder) as made:
+        for k, name in enumerate(names):
+            _slice(volume, k, common, references).save_as(made / name, enforce_file_format=True)
+    return [folder / name for name in names]
 
 
 def require_perpendicular(volume: Volume, what: str) -> None:
@@ -119,7 +115,7 @@ def _common_header(original: Series | None, description: str) -> Any:
 
     header: Any = pydicom.Dataset()
     if original is not None:
-        whole = pydicom.dcmread(original.files[0], stop_before_pixels=True)
+        whole: Any = read_dataset(original.files[0])
         for keyword in _COPIED:
             if keyword in whole:
                 header[keyword] = whole[keyword]
@@ -160,7 +156,7 @@ def _source_images(original: Series | None) -> list[tuple[NDArray[np.float64], A
 
     found: list[tuple[NDArray[np.float64], Any]] = []
     for index, path in enumerate(original.files if original is not None else []):
-        header = pydicom.dcmread(path, stop_before_pixels=True)
+        header: Any = read_dataset(path)
         reference: Any = pydicom.Dataset()
         reference.ReferencedSOPClassUID = header.SOPClassUID
         reference.ReferencedSOPInstanceUID = header.SOPInstanceUID

@@ -7,13 +7,20 @@ import pytest
 import SimpleITK
 from dicom_making import a_volume, edit, write_enhanced, write_series
 from pydicom.encaps import encapsulate
-from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+)
 from scipy.spatial.transform import Rotation
 
 from sct.core.errors import SctError
 from sct.core.volume import Volume
 from sct.geometry.resample import resample
-from sct.io.dicom_series import find_series
+from sct.io.dicom_series import find_series, read_tree
 from sct.io.volumes import read_volume
 
 
@@ -103,6 +110,58 @@ def test_padding_of_a_ct_becomes_air_and_of_an_mr_stays(tmp_path):
     write_series(tmp_path / "mr", volume, "MR", PixelPaddingValue=-1524)
     assert np.all(read_volume(tmp_path / "ct").data[0, 0] == -1000)
     assert np.all(read_volume(tmp_path / "mr").data[0, 0] == -1524)
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "signed", "padded"),
+    [
+        (-2000, None, True, [-2000]),
+        (-2000, -1500, True, [-2000, -1700, -1500]),
+        (-1500, -2000, True, [-2000, -1700, -1500]),  # the limit may lie on either side
+        (63536, None, True, [-2000]),  # -2000 as unsigned scanners write it
+        (4000, 4095, False, [4000, 4050, 4095]),
+    ],
+)
+def test_the_range_of_padding_values_becomes_air(tmp_path, value, limit, signed, padded):
+    stored = np.array([-2001, -2000, -1700, -1500, -1499, 0, 40] if signed else [0, 40, 3999, 4000, 4050, 4095, 4096])
+    volume = a_volume((7, 5, 3))
+    volume.data[:] = stored[:, None, None] - 1024
+    for path in write_series(tmp_path, volume, "CT"):
+        dataset = pydicom.dcmread(path)
+        dataset.PixelRepresentation = int(signed)
+        for keyword, end in (("PixelPaddingValue", value), ("PixelPaddingRangeLimit", limit)):
+            if end is not None:
+                dataset.add_new(keyword, "SS" if end < 0 else "US", end)
+        dataset.save_as(path)
+    expected = np.where(np.isin(stored, padded), -1000, stored - 1024)
+    np.testing.assert_array_equal(read_volume(tmp_path).data[:, 2, 1], expected)
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian])
+def test_files_without_preamble_are_read_as_they_were_written(tmp_path, syntax):
+    volume = a_volume()
+    for path in write_series(tmp_path, volume, "CT", PixelPaddingValue=-3000):
+        dataset = pydicom.dcmread(path)
+        if syntax == ExplicitVRBigEndian:
+            dataset.PixelData = np.frombuffer(dataset.PixelData, "<i2").astype(">i2").tobytes()
+        bare = pydicom.Dataset({element.tag: element for element in dataset})
+        little = syntax != ExplicitVRBigEndian
+        bare.save_as(path, implicit_vr=syntax.is_implicit_VR, little_endian=little)
+        assert path.read_bytes()[128:132] != b"DICM"
+    np.testing.assert_array_equal(read_volume(tmp_path).data, volume.data)
+
+
+def test_other_files_are_listed_whatever_they_begin_with(tmp_path):
+    write_series(tmp_path / "s", a_volume())
+    for name, content in (("empty", b""), ("noise", b"\x08\x00" + bytes(range(256)) * 3), ("text", b"notes")):
+        (tmp_path / name).write_bytes(content)
+    report = pydicom.dcmread(next((tmp_path / "s").iterdir()))
+    del report.Rows, report.PixelData
+    report.SOPInstanceUID = report.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
+    report.save_as(tmp_path / "report.dcm")
+    tree = read_tree(tmp_path)
+    assert [path.name for path in tree.passed_over] == ["empty", "noise", "report.dcm", "text"]
+    assert [one.n_images for one in tree.series] == [7]
 
 
 def test_copies_other_files_and_localizers_are_passed_over(tmp_path):

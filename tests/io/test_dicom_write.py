@@ -126,4 +126,4 @@ def test_a_full_disk_leaves_no_slices(tmp_path, monkeypatch):
     monkeypatch.setattr(pydicom.Dataset, "save_as", full)
     with pytest.raises(SctError, match="No space left"):
         write_ct_series(a_volume(), tmp_path / "ct")
-    assert list((tmp_path / "ct").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
