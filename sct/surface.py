@@ -34,9 +34,11 @@ def _command(
     nearest place on the test surface; negative where the test lacks bone. Meshes are in mm, axes RAS.
     """
     import sct
+    from sct.core.files import check_writable
     from sct.io.volumes import read_volume
     from sct.surfaces.bone import BoneSettings
     from sct.surfaces.comparison import SurfaceSettings, compare
+    from sct.surfaces.niivue import load_niivue
     from sct.surfaces.regions import read_region_names
     from sct.surfaces.results import write_comparison
     from sct.surfaces.table import table_text
@@ -47,6 +49,8 @@ def _command(
         smooth=smooth,
         decimate=decimate,
     )
+    check_writable(out_dir)
+    load_niivue()
     volumes = read_volume(reference), read_volume(test)
     labels = None if regions is None else read_volume(regions)
     names = {} if regions is None else read_region_names(regions, region_names)

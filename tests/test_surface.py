@@ -1,6 +1,7 @@
 """The door sct.surface: what it writes, prints and refuses."""
 
 import json
+from importlib import metadata
 from pathlib import Path
 
 import matplotlib.image
@@ -11,7 +12,7 @@ from doors import Doors
 
 from sct.core.volume import Volume
 from sct.io.volumes import write_volume
-from sct.surfaces import views
+from sct.surfaces import niivue, views
 
 OUTPUTS = {
     *(f"{name}{suffix}" for name in ("reference", "test") for suffix in (".stl", ".ply", "_deviation.ply")),
@@ -118,6 +119,17 @@ def test_a_failure_half_way_leaves_the_old_results(heads: Doors, monkeypatch: py
     assert "No space left on device" in answer.error
     assert {path.name: path.read_bytes() for path in (heads.folder / "out").iterdir()} == before
     assert not [path for path in heads.folder.iterdir() if path.name.startswith(".")]
+
+
+def test_a_missing_viewer_package_is_told_before_the_work(heads: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise metadata.PackageNotFoundError(name)
+
+    niivue.load_niivue.cache_clear()
+    monkeypatch.setattr(niivue.metadata, "distribution", missing)
+    monkeypatch.setattr("sct.io.volumes.read_volume", lambda path: pytest.fail("work began"))
+    assert "ipyniivue is not installed" in heads("surface", "ct.nii.gz", "sct.nii.gz", "out").error
+    assert not (heads.folder / "out").exists()
 
 
 def test_the_picture_shows_the_surface(heads: Doors) -> None:

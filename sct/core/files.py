@@ -61,8 +61,7 @@ def staged(folder: Path, last: str = "") -> Iterator[Path]:
         SctError: `folder` is a file or cannot be written, or the disk is full.
     """
     folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise SctError(f"{folder}: is a file; give a folder for the results")
+    _refuse_file(folder)
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
     staging: Path | None = None
     try:
@@ -87,6 +86,7 @@ def check_writable(folder: Path) -> None:
     Raises:
         SctError: It does not.
     """
+    _refuse_file(folder)
     place = folder.absolute()
     while not place.exists():
         place = place.parent
@@ -95,6 +95,11 @@ def check_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise SctError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder") from error
+
+
+def _refuse_file(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise SctError(f"{folder}: is a file; give a folder for the results")
 
 
 def write_text(path: Path, text: str) -> None:

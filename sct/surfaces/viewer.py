@@ -3,10 +3,8 @@
 import html
 import json
 import re
-import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from sct.core.files import write_text
 from sct.core.volume import Volume
 from sct.surfaces.mesh import Mesh
 from sct.surfaces.mesh_files import read_mesh
+from sct.surfaces.niivue import load_niivue
 from sct.surfaces.page_encoding import LEVELS, coarser, mesh_for_page, mz3_base64, nifti_base64
 
 __all__ = ["MAX_PAGE_MB", "ViewerLayer", "write_viewer"]
@@ -22,8 +21,6 @@ __all__ = ["MAX_PAGE_MB", "ViewerLayer", "write_viewer"]
 MAX_PAGE_MB = 25.0  # opens at once in a browser and goes by mail
 MAX_TRIANGLES = 200_000
 TEMPLATE = Path(__file__).with_name("viewer.html")
-# The package carries NiiVue's stand-alone module, percent-encoded, as the code of the pages that it saves itself.
-ENCODED_MODULE = re.compile(r'="((?:[A-Za-z0-9_.!~*\'()\-]|%[0-9A-Fa-f]{2}){100000,})"')
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ def write_viewer(
     for layer in layers:
         if not layer.cal_max > layer.cal_min:
             raise SctError(f"viewer: {layer.name}: empty window {layer.cal_min:g} to {layer.cal_max:g}")
-    module, licence = _niivue()
+    module, licence = load_niivue()
     surface = _mesh_entry(read_mesh(mesh) if isinstance(mesh, Path) else mesh)
     room_bytes = MAX_PAGE_MB * 1e6 - len(module) - (len(surface["mz3"]) if surface else 0)
     entries, coarsening = _layer_entries(layers, room_bytes)
@@ -133,23 +130,3 @@ def _mesh_entry(mesh: Mesh | None) -> dict[str, Any] | None:
     if len(shown.faces) < len(mesh.faces):
         size += f" of {len(mesh.faces):,}"
     return {"name": "Surface", "mz3": mz3_base64(shown), "size": size}
-
-
-def _niivue() -> tuple[str, str]:
-    """NiiVue's stand-alone module out of the installed ipyniivue, and the licence text that goes with it.
-
-    Raises:
-        SctError: ipyniivue is missing or of another make.
-    """
-    try:
-        package = metadata.distribution("ipyniivue")
-    except metadata.PackageNotFoundError as error:
-        raise SctError("ipyniivue is not installed; the viewer needs it: pip install 'ipyniivue>=2.3.3'") from error
-    widget = Path(str(package.locate_file("ipyniivue/static/widget.js")))
-    found = ENCODED_MODULE.search(widget.read_text(encoding="utf-8")) if widget.is_file() else None
-    module = urllib.parse.unquote(found.group(1)) if found else ""
-    if not re.search(r"export\s*\{[^}]*\bNiivue\b", module):
-        raise SctError(f"ipyniivue {package.version} carries no stand-alone NiiVue; install ipyniivue>=2.3.3,<3")
-    licences = [str(name) for name in package.files or [] if name.name.upper().startswith("LICENSE")]
-    texts = [package.read_text(str(Path(name).relative_to(Path(name).parts[0]))) or "" for name in licences]
-    return module.replace("</script", "<\\/script"), "\n".join(texts) or f"{package.metadata['License']}"

@@ -16,7 +16,7 @@ from surface_shapes import grid_affine, shell, solid, sphere
 
 from sct.core.errors import SctError
 from sct.core.volume import Volume
-from sct.surfaces import viewer
+from sct.surfaces import niivue, viewer
 from sct.surfaces.bone import BoneSettings, bone_surface
 from sct.surfaces.mesh import Mesh
 from sct.surfaces.mesh_files import write_mesh
@@ -105,7 +105,8 @@ def test_mistakes_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         write_viewer(tmp_path / "page.html", [ViewerLayer("CT", ball, cal_min=5.0, cal_max=5.0)])
     with pytest.raises(SctError, match=r"none\.stl: no such file"):
         write_viewer(tmp_path / "page.html", [ViewerLayer("CT", ball)], tmp_path / "none.stl")
-    monkeypatch.setattr(viewer, "ENCODED_MODULE", re.compile("never there"))
+    monkeypatch.setattr(niivue, "ENCODED_MODULE", re.compile("never there"))
+    niivue.load_niivue.cache_clear()
     with pytest.raises(SctError, match=r"ipyniivue .* carries no stand-alone NiiVue"):
         write_viewer(tmp_path / "page.html", [ViewerLayer("CT", ball)])
     assert not list(tmp_path.iterdir())
