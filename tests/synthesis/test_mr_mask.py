@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from sct.slices.planes import PLANES, extract, restore
-from sct.synthesis.mr_mask import head_region, mask_from_region, mask_of_everything, slice_hulls
+from sct.synthesis.mr_mask import _filled, _open, head_region, mask_from_region, mask_of_everything, slice_hulls
 
 SHAPE = (48, 56, 52)
 SPACING_MM = (4.0, 4.0, 4.0)
@@ -54,6 +55,22 @@ def test_scale_and_flips_do_not_matter():
 def test_constant_volume_has_no_head():
     assert not head_region(np.full(SHAPE, 5.0), SPACING_MM).any()
     assert not mask_from_region(np.zeros(SHAPE, bool)).inside.any()
+
+
+@pytest.mark.parametrize("spacing_mm", [(1.0, 1.0, 1.0), (0.5, 0.7, 2.0), (0.35, 2.5, 1.0)])
+def test_opening_and_filling_equal_scipy(spacing_mm):
+    rng = np.random.default_rng(0)
+    distances = np.sqrt(sum((axis * mm) ** 2 for axis, mm in zip(np.ogrid[-6:7, -6:7, -6:7], spacing_mm, strict=True)))
+    for shape in ((20, 23, 17), (6, 1, 30)):
+        for smoothing in (0.5, 1.0, 2.0):
+            foreground = ndimage.gaussian_filter(rng.random(shape), smoothing) > 0.5
+            eroded = ndimage.binary_erosion(foreground, distances <= 2.0, border_value=1)
+            assert np.array_equal(_open(foreground, spacing_mm), ndimage.binary_dilation(eroded, distances <= 2.0))
+            filled = foreground.copy()
+            for plane in PLANES:
+                for part in extract(filled, plane):
+                    part[:] = ndimage.binary_fill_holes(part)
+            assert np.array_equal(_filled(foreground), filled)
 
 
 @pytest.mark.parametrize("plane", PLANES)
