@@ -1,7 +1,7 @@
 """How far from the truth registration ends, on a displaced phantom cohort.
 
     python -m sct.phantom data/displaced --participants 12 --displaced
-    python benchmarks/registration.py data/displaced > benchmarks/registration.md
+    python -m benchmarks.registration data/displaced > benchmarks/registration.md
 
 Writes a Markdown table: target registration error (TRE) over the head, per participant and method.
 """
@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.registration_picture import write_registration_picture
 from sct.cohorts.cohort import Participant, read_cohort
 from sct.core.errors import SctError
 from sct.core.files import read_json
 from sct.core.volume import Volume
 from sct.geometry.affine_fit import apply_affine, inverse
-from sct.geometry.quality import write_registration_picture
 from sct.geometry.registration import register
 from sct.io.volumes import read_volume
 
