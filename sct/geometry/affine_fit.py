@@ -14,6 +14,8 @@ __all__ = ["AffineFit", "apply_affine", "describe_affine", "fit_affine", "invers
 _COPLANAR_MM = 2.0
 # A landmark is an outlier when, predicted by the others, it lies this far off, absolutely and against the median.
 _OUTLIER_MM, _OUTLIER_RATIO = 4.0, 3.0
+# And it must stand out by what the fit gains without it: of 5 points every one gains the same, so none is to blame.
+_LEAST_GAIN_RATIO = 1.5
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class AffineFit:
         residuals_mm: Array (n,): distance of each mapped source point from its target.
         leave_one_out_mm: Array (n,): the same when the point itself is not used in the fit; NaN where it cannot be
             left out, because the others do not span space (always with 4 points).
-        outliers: Indices of points that the others contradict.
+        outliers: Indices of points that the others contradict, the worst first.
     """
 
     matrix: NDArray[np.float64]
@@ -65,8 +67,7 @@ def fit_affine(source: NDArray[np.float64], target: NDArray[np.float64], what: s
                 f"{what}: the landmarks in {side} lie in one plane (within {_thickness_mm(points):.1f} mm); "
                 "spread them in all three directions"
             )
-    design = np.hstack([source - source.mean(axis=0), np.ones((n, 1))])
-    solution, *_ = np.linalg.lstsq(design, target, rcond=None)
+    solution, *_ = np.linalg.lstsq(_design(source), target, rcond=None)
     matrix = np.eye(4)
     matrix[:3, :3] = solution[:3].T
     matrix[:3, 3] = solution[3] - matrix[:3, :3] @ source.mean(axis=0)
@@ -75,15 +76,8 @@ def fit_affine(source: NDArray[np.float64], target: NDArray[np.float64], what: s
             f"{what}: the fit mirrors the head, so left and right are swapped in MR or CT; "
             "check the names of the landmarks and the coordinate system (RAS or LPS)"
         )
-    errors = target - apply_affine(matrix, source)
-    residuals = np.linalg.norm(errors, axis=1)
-    # Leaving out point i of a linear fit changes its error to e_i / (1 - h_i), h the diagonal of the hat matrix.
-    leverage = np.einsum("ij,ji->i", design, np.linalg.pinv(design))
-    free = 1.0 - leverage
-    left_out = np.full(n, np.nan)
-    usable = free > 1e-6
-    left_out[usable] = residuals[usable] / free[usable]
-    return AffineFit(matrix, residuals, left_out, _outliers(left_out))
+    residuals, left_out, _ = _errors(source, target)
+    return AffineFit(matrix, residuals, left_out, _outliers(source, target))
 
 
 def apply_affine(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -114,8 +108,33 @@ def _thickness_mm(points: NDArray[np.float64]) -> float:
     return float(np.linalg.svd(centred, compute_uv=False)[-1] / np.sqrt(len(points)))
 
 
-def _outliers(left_out_mm: NDArray[np.float64]) -> list[int]:
-    if not np.isfinite(left_out_mm).any():
-        return []
-    limit = max(_OUTLIER_MM, _OUTLIER_RATIO * float(np.nanmedian(left_out_mm)))
-    return [int(i) for i in np.flatnonzero(left_out_mm > limit)]
+def _design(source: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.hstack([source - source.mean(axis=0), np.ones((len(source), 1))])
+
+
+def _errors(source: NDArray[np.float64], target: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """Per point (n,): residual, leave-one-out error, and how much the fit gains when the point is left out, in mm2."""
+    design = _design(source)
+    hat = design @ np.linalg.pinv(design)
+    residuals = np.linalg.norm(target - hat @ target, axis=1)
+    # Leaving out point i of a linear fit changes its error to e_i / (1 - h_i), h the diagonal of the hat matrix.
+    free = 1.0 - np.diag(hat)
+    free[free < 1e-6] = np.nan
+    return residuals, residuals / free, residuals**2 / free
+
+
+def _outliers(source: NDArray[np.float64], target: NDArray[np.float64]) -> list[int]:
+    """Points that the others contradict, the worst first: each is taken away before the rest is judged by the rest."""
+    found: list[int] = []
+    rest = np.arange(len(source))
+    while True:
+        _, left_out, gain = _errors(source[rest], target[rest])
+        if not np.isfinite(left_out).any():
+            return found
+        limit = max(_OUTLIER_MM, _OUTLIER_RATIO * float(np.nanmedian(left_out)))
+        worst = int(np.nanargmax(gain))
+        stands_out = gain[worst] > _LEAST_GAIN_RATIO * float(np.nanmedian(gain))
+        if not (left_out[worst] > limit and stands_out):
+            return found
+        found.append(int(rest[worst]))
+        rest = np.delete(rest, worst)

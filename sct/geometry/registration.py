@@ -17,6 +17,7 @@ __all__ = ["METHODS", "Registration", "moved", "register"]
 METHODS = ("none", "landmarks", "mutual_information")
 # Heads of one person differ by rotation and shift; scanners' scales by a few percent at most.
 _PLAUSIBLE_SCALES = (0.9, 1.1)
+_DOUBTFUL_RMS_MM = 5.0  # leave-one-out; readers place landmarks within 1 to 2 mm
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,11 @@ def _landmark_warnings(path: Path, names: list[str], fit: AffineFit) -> list[str
         f"{path}: landmark {names[i]!r} lies {fit.leave_one_out_mm[i]:.1f} mm from where the others put it"
         for i in fit.outliers
     ]
+    if fit.leave_one_out_rms_mm is not None and fit.leave_one_out_rms_mm > _DOUBTFUL_RMS_MM and not fit.outliers:
+        warnings.append(
+            f"{path}: the landmarks contradict each other by {fit.leave_one_out_rms_mm:.1f} mm (root mean square of "
+            "each against the others), and none stands out; check them all"
+        )
     if fit.leave_one_out_rms_mm is None:
         warnings.append(f"{path}: {len(names)} landmarks leave nothing to check the fit by; place more")
     return warnings

@@ -126,7 +126,7 @@ def test_moving_changes_the_place_and_not_the_voxels():
 
 @pytest.mark.parametrize(
     ("angles", "shift", "scale"),
-    [((6, -4, 5), (9, -8, 7), 1.0), ((-7, 3, 6), (-10, 6, -5), 1.02), ((0, 0, 0), (0, 0, 0), 1.0)],
+    [((6, -4, 5), (9, -8, 7), 1.0), ((-7, 3, 6), (-10, 6, -5), 1.02)],
 )
 def test_mutual_information_finds_a_known_displacement(angles, shift, scale):
     mr, ct = head()
@@ -167,10 +167,10 @@ def test_mutual_information_starts_from_landmarks_where_there_are_any(tmp_path):
     assert np.median(error) < 1.0
 
 
-def test_mutual_information_gives_the_same_bits_twice():
+def test_mutual_information_leaves_what_fits_in_its_place_and_gives_the_same_bits_twice():
     mr, ct = head()
-    there = Volume(mr.data, displacement((3, 3, 3), (5, 5, 5)) @ mr.affine)
-    first, second = (register_by_mutual_information(there, ct) for _ in range(2))
+    first, second = (register_by_mutual_information(mr, ct) for _ in range(2))
+    assert np.median(error_mm(first.matrix, np.eye(4))) < 1.0
     np.testing.assert_array_equal(first.matrix, second.matrix)
 
 
