@@ -1,4 +1,4 @@
-"""Parts that U-Nets share: convolution blocks, upsampling and the output in full precision."""
+"""Parts that U-Nets share: convolution blocks, upsampling, the output in full precision, and how weights start."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -6,7 +6,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-__all__ = ["ConvBlock", "GrayOutput", "UpBlock"]
+__all__ = ["ConvBlock", "GrayOutput", "UpBlock", "start_from_glorot"]
+
+_BATCH_NORM_EPS = 1e-3
+"""Keras' default, as in the paper. With PyTorch's 1e-5, channels that are nearly constant over the black surround are
+blown up until the sigmoid saturates: bright dashes at the frame's edge, which no gradient takes away again."""
 
 
 class ConvBlock(nn.Sequential):
@@ -19,7 +23,8 @@ class ConvBlock(nn.Sequential):
     def __init__(self, channels: Sequence[int]) -> None:
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(channels):
-            layers += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.BatchNorm2d(n_out), nn.ReLU(inplace=True)]
+            convolution = nn.Conv2d(n_in, n_out, 3, padding=1)
+            layers += [convolution, nn.BatchNorm2d(n_out, eps=_BATCH_NORM_EPS), nn.ReLU(inplace=True)]
         super().__init__(*layers)
 
 
@@ -56,3 +61,12 @@ class GrayOutput(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             gray: Tensor = torch.sigmoid(self.convolution(x.float()))
         return gray
+
+
+def start_from_glorot(network: nn.Module) -> None:
+    """Draw the weights of all convolutions from Glorot (Xavier) uniform and set their biases to 0, as Keras does."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sct.models.blocks import ConvBlock, GrayOutput, UpBlock
+from sct.models.blocks import ConvBlock, GrayOutput, UpBlock, start_from_glorot
 
 __all__ = ["LightUNet"]
 
@@ -20,9 +20,9 @@ class LightUNet(nn.Module):
     """U-Net of two convolutions per level, max pooling down, 3x3 transposed convolutions of stride 2 up.
 
     Convolutions carry a bias, transposed ones halve the width and have no batch norm or ReLU of their own. Weights of
-    the convolutions start from Glorot (Xavier) uniform, biases from 0, as in Keras, which the paper used; batch norm
-    keeps PyTorch's momentum 0.1 (Keras: 0.01 in this convention) and eps 1e-5 (Keras: 1e-3), because epochs of some
-    hundred steps must be enough for its running statistics.
+    the convolutions start from Glorot (Xavier) uniform, biases from 0, and batch norm has eps 1e-3, as in Keras, which
+    the paper used; its momentum stays PyTorch's 0.1 (Keras: 0.01 in this convention), because epochs of some hundred
+    steps must be enough for its running statistics.
 
     Args:
         widths: Filters per level, from full resolution down.
@@ -31,16 +31,12 @@ class LightUNet(nn.Module):
     def __init__(self, widths: Sequence[int] = (16, 32, 64, 128, 256)) -> None:
         super().__init__()
         widths = tuple(widths)
-        if len(widths) < 2 or min(widths) < 1:
+        if len(widths) < 2 or not all(isinstance(n, int) and n > 0 for n in widths):
             raise ValueError(f"widths must be at least two positive numbers, not {list(widths)}")
         self.down = nn.ModuleList(ConvBlock((n_in, n, n)) for n_in, n in pairwise((1, *widths)))
         self.up = nn.ModuleList(UpBlock(n_in, n, n, (n, n)) for n_in, n in pairwise(reversed(widths)))
         self.output = GrayOutput(widths[0])
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-                nn.init.xavier_uniform_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        start_from_glorot(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Gray MR -> gray sCT.

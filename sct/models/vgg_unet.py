@@ -9,7 +9,7 @@ the skip and the encoder block's convolutions in reverse. This gives 28,657,025 
 import torch
 from torch import Tensor, nn
 
-from sct.models.blocks import GrayOutput, UpBlock
+from sct.models.blocks import GrayOutput, UpBlock, start_from_glorot
 from sct.models.encoder_weights import IMAGENET_MEAN, IMAGENET_STD, vgg16_features
 
 __all__ = ["VggUNet"]
@@ -50,18 +50,12 @@ class VggUNet(nn.Module):
         self.output = GrayOutput(64)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).reshape(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).reshape(1, 3, 1, 1), persistent=False)
-        self._initialise()
-        if encoder_weights is not None:
-            self.encoder.load_state_dict(vgg16_features(str(encoder_weights), self.encoder.state_dict()))
-
-    def _initialise(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-                nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+        start_from_glorot(self)
         for module in self.encoder:
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        if encoder_weights is not None:
+            self.encoder.load_state_dict(vgg16_features(str(encoder_weights), self.encoder.state_dict()))
 
     def forward(self, x: Tensor) -> Tensor:
         """Gray MR -> gray sCT.

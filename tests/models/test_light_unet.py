@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from sct.models.light_unet import LightUNet
+from sct.models.vgg_unet import VggUNet
 
 
 def small():
@@ -26,6 +27,15 @@ def test_weights_start_from_glorot_and_biases_from_zero():
             if module.weight.numel() > 1000:
                 assert float(module.weight.detach().std()) == pytest.approx(bound / 3**0.5, rel=0.1)
             assert not module.bias.any()
+
+
+def test_batch_norm_bounds_what_a_nearly_constant_channel_becomes():
+    """Keras' eps of 1e-3 in both networks: no more than 1 / sqrt(eps) = 31.6 times its input."""
+    norms = [m for network in (LightUNet(), VggUNet()) for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert len(norms) > 20
+    for norm in norms:
+        norm.running_var.fill_(1e-12)
+        assert float(norm.eval()(torch.full((1, norm.num_features, 1, 1), 0.01)).max()) < 0.32
 
 
 def test_gives_gray_of_the_input_size_for_any_multiple():
