@@ -1,14 +1,11 @@
 """A phantom cohort on disk, in the layout that real cohorts have."""
 
 import os
-from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
-from multiprocessing import get_context
 from pathlib import Path
 
 from sct.core.errors import SctError
 from sct.core.files import read_json, write_json, write_text
+from sct.core.workers import WorkerDiedError, each_done
 from sct.head_phantom.participant import make_participant
 from sct.head_phantom.presets import COLUMNS, participant_columns, participant_id
 from sct.head_phantom.settings import PHANTOM_VERSION, PhantomSettings
@@ -32,7 +29,8 @@ def write_phantom_cohort(root: Path, settings: PhantomSettings, jobs: int | None
         jobs: Processes; None for one per core. A single process works without a pool.
 
     Raises:
-        SctError: `jobs` is below one, the folder holds anything that is not a phantom, or it cannot be written.
+        SctError: `jobs` is below one, the folder holds anything that is not a phantom, it cannot be written, or a
+            process was killed.
     """
     from tqdm import tqdm
 
@@ -56,9 +54,17 @@ def write_phantom_cohort(root: Path, settings: PhantomSettings, jobs: int | None
             "Settings": {**settings.decisive(), "participants": settings.participants},
         },
     )
+    pieces = [(root, settings, index) for index in missing]
     with tqdm(total=len(missing), desc="phantom", unit="participant", mininterval=1) as bar:
-        for _ in _each_finished(root, settings, missing, jobs or os.cpu_count() or 1):
-            bar.update()
+        try:
+            for _ in each_done(_write_participant, pieces, jobs or os.cpu_count() or 1):
+                bar.update()
+        except WorkerDiedError as error:
+            names = ", ".join(participant_id(missing[number]) for number in error.at_work)
+            raise SctError(
+                f"a process died while making {names} (killed, perhaps because memory ran out); finished participants "
+                "are kept; try fewer jobs"
+            ) from error
     write_text(listed, table)
 
 
@@ -73,44 +79,6 @@ def _is_ours(root: Path) -> bool:
         return bool(read_json(root / _DESCRIPTION)["GeneratedBy"][0]["Name"] == "sct.phantom")
     except (SctError, KeyError, IndexError, TypeError):
         return False
-
-
-def _each_finished(root: Path, settings: PhantomSettings, indices: list[int], jobs: int) -> Iterator[None]:
-    """Write participants, in this process or in several, and yield once for each."""
-    if min(jobs, len(indices)) <= 1:
-        for index in indices:
-            _write_participant(root, settings, index)
-            yield
-        return
-    # spawn: the parent may hold threads (torch), which fork would copy in an undefined state.
-    with (
-        _one_thread_per_process(),
-        ProcessPoolExecutor(min(jobs, len(indices)), mp_context=get_context("spawn")) as pool,
-    ):
-        futures: list[Future[None]] = [pool.submit(_write_participant, root, settings, i) for i in indices]
-        try:
-            for future in as_completed(futures):
-                future.result()
-                yield
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-@contextmanager
-def _one_thread_per_process() -> Iterator[None]:
-    """Let spawned processes use one thread each: they share the cores among themselves."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def _write_participant(root: Path, settings: PhantomSettings, index: int) -> None:

@@ -1,17 +1,14 @@
 """A cohort into a store: what is missing or has changed, in parallel processes."""
 
-import multiprocessing
 import os
-import threading
 from collections.abc import Generator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sct.cohorts.cohort import Cohort, Participant
 from sct.core.errors import SctError
+from sct.core.workers import WorkerDiedError, each_done
 from sct.preparation.contact_sheet import write_contact_sheet
 from sct.preparation.fingerprint import fingerprint_of
 from sct.preparation.lock import exclusive
@@ -148,34 +145,18 @@ def _each_prepared(
     from tqdm import tqdm
 
     n_workers = min(jobs or _n_cores(), len(participants))
+    pieces = [(one, settings, folder, fingerprints[one.participant_id]) for one in participants]
     with tqdm(total=len(participants), desc="prepare", unit="participant", mininterval=1) as bar:
-        if n_workers <= 1:
-            for participant in participants:
-                yield participant, _try(participant, settings, folder, fingerprints[participant.participant_id])
+        try:
+            for number, failure in each_done(_try, pieces, n_workers):
+                yield participants[number], failure
                 bar.update()
-            return
-        # spawn: the parent may hold threads (torch), which fork would copy in an undefined state
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(n_workers, mp_context=context, initializer=_start_worker) as pool:
-            waiting = list(reversed(participants))
-            running: dict[Future[BadParticipantError | None], Participant] = {}
-            while waiting or running:
-                # no more than there are workers, so that it is known who was at work when one dies
-                while waiting and len(running) < n_workers:
-                    participant = waiting.pop()
-                    fingerprint = fingerprints[participant.participant_id]
-                    running[pool.submit(_try, participant, settings, folder, fingerprint)] = participant
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    names = ", ".join(sorted(one.participant_id for one in running.values()))
-                    participant = running.pop(future)
-                    try:
-                        yield participant, future.result()
-                    except BrokenProcessPool as error:
-                        raise SctError(
-                            f"a process died while preparing {names} (killed, perhaps because memory ran out); "
-                            f"finished participants are kept; try a smaller prepare.jobs than {n_workers}"
-                        ) from error
-                    bar.update()
+        except WorkerDiedError as error:
+            names = ", ".join(participants[number].participant_id for number in error.at_work)
+            raise SctError(
+                f"a process died while preparing {names} (killed, perhaps because memory ran out); "
+                f"finished participants are kept; try a smaller prepare.jobs than {n_workers}"
+            ) from error
 
 
 def _try(
@@ -190,24 +171,6 @@ def _try(
             f"{participant.participant_id}: memory ran out while preparing it; try a smaller prepare.jobs"
         ) from error
     return None
-
-
-def _start_worker() -> None:
-    """One thread per worker, quiet on Ctrl-C, and no worker outlives its parent."""
-    import signal
-
-    import torch
-
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-
-        def end_with_parent() -> None:
-            parent.join()
-            os._exit(1)
-
-        threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def _n_cores() -> int:

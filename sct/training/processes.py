@@ -11,8 +11,6 @@ import os
 import signal
 import sys
 import tempfile
-import threading
-import time
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
@@ -22,10 +20,10 @@ from typing import Any
 import torch
 
 from sct.core.errors import SctError
+from sct.core.workers import end_with_parent
 
 __all__ = ["ProcessError", "leave_group", "run_together"]
 
-_PARENT_GONE = 1
 _OURS_TO_ANSWER = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2")  # SLURM sends them to all processes of a job
 
 
@@ -57,7 +55,7 @@ def run_together(work: Callable[..., None], arguments: tuple[Any, ...], n: int, 
             for rank in range(n):
                 ours, theirs = context.Pipe(duplex=False)
                 group = (backend, f"file://{meeting}", rank, n)
-                process = context.Process(target=_process, args=(work, arguments, group, os.getpid(), theirs))
+                process = context.Process(target=_process, args=(work, arguments, group, theirs))
                 process.start()
                 theirs.close()
                 pipes.append(ours)
@@ -94,13 +92,13 @@ def _await(pipes: list[Connection]) -> None:
 
 
 def _process(
-    work: Callable[..., None], arguments: tuple[Any, ...], group: tuple[str, str, int, int], parent: int, pipe: Any
+    work: Callable[..., None], arguments: tuple[Any, ...], group: tuple[str, str, int, int], pipe: Any
 ) -> None:
     backend, meeting, rank, n = group
     for name in _OURS_TO_ANSWER:  # the parent answers, and ends this process with itself
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    end_with_parent()  # so that nobody writes a cell whose claim has died
     os.environ.update(LOCAL_RANK=str(rank), NODE_RANK="0", WORLD_SIZE=str(n))
     if sys.platform == "linux":
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # the processes are on one machine, whatever its name
@@ -115,10 +113,3 @@ def _process(
         pipe.send((str(error), None))
     except BaseException:
         pipe.send((None, traceback.format_exc()))
-
-
-def _end_with(parent: int) -> None:
-    """End this process when its parent is gone, so that nobody writes a cell whose claim has died."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(_PARENT_GONE)
