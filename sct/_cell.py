@@ -5,7 +5,8 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sct._sweep import is_baseline
+from sct._cells import is_baseline
+from sct._settings import fold_plan, trainer_settings
 from sct._work import CellWork, add_volumes, make_cell
 from sct.core.errors import SctError
 from sct.core.files import read_json, write_json, write_text
@@ -54,7 +55,6 @@ class CellRunner:
         if is_baseline(cfg):  # made once, whatever the sweep says of what it does not use
             config |= {"loss": {"name": "none"}, "optim": None, "augment": None}
         work = CellWork(self._store, cfg, config, cell, cell.folder(Path(cfg.runs)), self.split(cfg, cell))
-        work.check()
         with claim(work.folder) as ours:
             if not ours:
                 print(f"{cell.label}: another process is at it", file=sys.stderr)
@@ -73,20 +73,10 @@ class CellRunner:
         Raises:
             SctError: A mistake in `data` or `experiment`; a subset with too few participants.
         """
-        from sct.training.folds import FoldPlan
-
-        plan = FoldPlan(
-            n_folds=cfg.data.n_folds,
-            fold_seed=cfg.data.fold_seed,
-            val_fraction=cfg.data.val_fraction,
-            val_unit=cfg.data.val_unit,
-            condition=cfg.experiment.condition or "all",
-            column=cfg.experiment.column,
-            value=None if cfg.experiment.value is None else str(cfg.experiment.value),
-        )
         records = {name: self._store.record(name) for name in self._store.participant_ids}
         n_slices = {name: record.n_slices for name, record in records.items()}
-        return plan.split(n_slices, {name: record.columns for name, record in records.items()}, cell.fold, cell.seed)
+        columns = {name: record.columns for name, record in records.items()}
+        return fold_plan(cfg).split(n_slices, columns, cell.fold, cell.seed)
 
     def _compare(self, work: CellWork) -> None:
         """Refuse a folder that holds a run of something else."""
@@ -121,7 +111,7 @@ class CellRunner:
 
         from sct.training.processes import run_together
 
-        settings, built = work.trainer_settings(), work.build()
+        settings, built = trainer_settings(work.cfg), work.build()
         folder, split = work.folder, work.split
         counts = f"{len(split.train)} participants to learn from, {len(split.test)} to test"
         print(f"{work.cell.label}: {counts}", file=sys.stderr)

@@ -5,13 +5,13 @@ import functools
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from sct.core.errors import SctError
 
-__all__ = ["config_folder", "hydra_door", "register_resolvers", "typer_door", "word"]
+__all__ = ["check_choices", "config_folder", "hydra_door", "register_resolvers", "typer_door", "word"]
 
 
 def config_folder() -> Path:
@@ -40,6 +40,7 @@ def hydra_door(task: Callable[[Any], Any], config_name: str) -> None:
     """
     import hydra
 
+    one_line_errors(lambda: check_choices(sys.argv[1:]))
     register_resolvers()
     # Hydra then raises instead of printing a traceback of its own; the line below is ours to word.
     shows_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
@@ -52,6 +53,34 @@ def hydra_door(task: Callable[[Any], Any], config_name: str) -> None:
         one_line_errors(app)
 
 
+def check_choices(words: Sequence[str]) -> None:
+    """Refuse what is no name of a choice: of `loss=[mae,mse]` Hydra would take the last, and `loss=null` ends it.
+
+    Args:
+        words: The command line.
+
+    Raises:
+        SctError: A word gives a group of `conf/` anything but names.
+    """
+    for text in words:
+        group, is_override, value = text.partition("=")
+        if group not in _groups() or not is_override:
+            continue
+        if value.startswith("["):
+            several = re.sub(r"[\[\]]", "", value)
+            raise SctError(f"{text}: one choice at a time; `-m {group}={several}` runs one after the other")
+        if not re.match(r"[A-Za-z_]", value) or value.lower() in {"null", "true", "false"}:
+            raise SctError(f"{text}: no such choice; there are {', '.join(_choices(group))}")
+
+
+def _groups() -> list[str]:
+    return [path.name for path in config_folder().iterdir() if path.is_dir()]
+
+
+def _choices(group: str) -> list[str]:
+    return sorted(path.stem for path in (config_folder() / group).glob("*.yaml"))
+
+
 def _quiet(task: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """End a single job's mistake before Hydra adds lines of its own; a sweep goes on with its other jobs."""
 
@@ -59,13 +88,14 @@ def _quiet(task: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def guarded(cfg: Any) -> Any:
         from hydra.core.hydra_config import HydraConfig
         from hydra.types import RunMode
+        from omegaconf.errors import OmegaConfBaseException
 
         try:
             return task(cfg)
-        except SctError as error:
+        except (SctError, OmegaConfBaseException) as error:
             if HydraConfig.get().mode == RunMode.MULTIRUN:
                 raise
-            _stop(str(error))
+            _stop(_one_line(error))
 
     return guarded
 
@@ -126,7 +156,7 @@ def _one_line(error: BaseException) -> str:
     choice = re.search(r"Could not find '([^'/]+)/([^']+)'", text)
     if choice:
         group, name = choice.groups()
-        options = sorted(path.stem for path in (config_folder() / group).glob("*.yaml"))
+        options = _choices(group)
         nearest = difflib.get_close_matches(name, options, n=3) or options
         return f"{group}={name}: no such choice; did you mean {' or '.join(nearest)}? (there are {', '.join(options)})"
     override = getattr(error, "override", None)
@@ -136,6 +166,9 @@ def _one_line(error: BaseException) -> str:
     if key:
         name = key.group(1)
         return f"{name}: no such key in the configuration; `--cfg job` shows them all, `+{name}=...` adds one"
+    missing = re.search(r"[Mm]issing mandatory value: (\S+)", text)
+    if missing:
+        return f"{missing.group(1)} is missing; {missing.group(1)}=... gives it"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     lines = [
         line for line in lines if not line.startswith(("See https", "full_key:", "object_type=", "reference_type"))

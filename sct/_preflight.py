@@ -28,14 +28,19 @@ def checked_plan(words: Sequence[str]) -> "Plan":
     """The plan of a sweep whose every job can begin.
 
     Raises:
-        SctError: Two experiments at once; a seed, fold, column or value that is not there; a subset smaller than the
-            number of folds. A sweep would meet the last in one of its jobs, after having trained in others.
+        SctError: Two experiments at once; a seed, fold, column or value that is not there; a wrong value in any job; a
+            subset smaller than the number of folds. A sweep would meet them in one of its jobs, after having trained in
+            others.
         hydra.errors.HydraException: Unknown choices, keys, or grammar.
     """
+    from sct._settings import check_configuration
     from sct._sweep import plan_cells
     from sct.study.subsets import subset_of
 
-    plan = plan_cells(words)
+    def check(config: "DictConfig") -> None:
+        check_configuration(config, on_this_machine=config.launcher.name != "slurm")
+
+    plan = plan_cells(words, check=check)
     subsets = {subset for planned in plan.cells if (subset := subset_of(planned.cell.experiment))}
     for subset in sorted(subsets):
         _check_subset(plan.config, subset)

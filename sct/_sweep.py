@@ -5,7 +5,6 @@ configuration costs a tenth of a second, so one is composed for each combination
 these two are put in: ten thousand cells in seconds.
 """
 
-import copy
 import itertools
 import shlex
 import sys
@@ -14,13 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sct._cells import cell_templates
 from sct.core.errors import SctError
 from sct.study.cells import Cell
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-__all__ = ["Plan", "PlannedCell", "command_for", "folds_of", "is_baseline", "job_cells", "plan_cells", "words_door"]
+__all__ = ["Plan", "PlannedCell", "command_for", "plan_cells", "words_door"]
 
 _CELL_KEYS = {"model", "loss", "seed", "fold"}
 _INNER_KEYS = {"seed", "fold"}
@@ -67,12 +67,15 @@ class Plan:
         return str(self.config.experiment.column)
 
 
-def plan_cells(arguments: Sequence[str], config_name: str = "run") -> Plan:
+def plan_cells(
+    arguments: Sequence[str], config_name: str = "run", check: "Callable[[DictConfig], None] | None" = None
+) -> Plan:
     """Expand the words of a command line.
 
     Args:
         arguments: Hydra overrides; the flags -m and --multirun are allowed and change nothing.
         config_name: The door's configuration in `conf/`.
+        check: Looks at the configuration of each combination of everything but seed and fold.
 
     Raises:
         SctError: Two experiments at once; a seed or fold that is no such number.
@@ -80,7 +83,10 @@ def plan_cells(arguments: Sequence[str], config_name: str = "run") -> Plan:
     """
     from hydra import compose
 
+    from sct._door import check_choices
+
     words = [word for word in arguments if word not in _SWEEP_FLAGS]
+    check_choices(words)
     with _hydra() as loader:
         given = _axes(words, loader)
         if len(given.get("experiment", ())) > 1:
@@ -90,26 +96,9 @@ def plan_cells(arguments: Sequence[str], config_name: str = "run") -> Plan:
         is_sweep = str(config.hydra.mode or "").upper().endswith("MULTIRUN")
         params = dict(config.hydra.sweeper.get("params") or {}) if is_sweep else {}
         axes = _axes([*(f"{key}={value}" for key, value in params.items()), *words], loader)
-        cells = tuple(_planned(axes, config_name))
+        cells = tuple(_planned(axes, config_name, check))
     names_cells = any(len(values) > 1 for values in axes.values()) or bool(axes.keys() & _CELL_KEYS)
     return Plan(config, tuple(words), axes, cells, names_cells, not is_sweep)
-
-
-def job_cells(config: "DictConfig") -> list[tuple["DictConfig", Cell]]:
-    """The cells of one composed configuration: one for each fold, and for each value of `experiment.value=all`.
-
-    A classical baseline knows neither loss nor seed: its cells are `none/seed-0`. The condition `separate` trains on
-    all other values and tests on the whole subset, so it has fold 0 only.
-
-    Returns:
-        Each cell with its configuration, in which `experiment.value` is a single one.
-
-    Raises:
-        SctError: A fold that does not exist; an unknown column; a name that cannot be a folder.
-    """
-    return [
-        (template.config, cell) for template in _templates(config) for cell in template.cells(config.seed, config.fold)
-    ]
 
 
 def command_for(plan: Plan, cells: Collection[Cell], door: str = "python -m sct.run") -> str:
@@ -128,71 +117,6 @@ def command_for(plan: Plan, cells: Collection[Cell], door: str = "python -m sct.
             several = several or len(used) > 1
     flag = ["-m"] if several and plan.needs_flag else []
     return " ".join([door, shlex.join([*flag, *words])]).strip()
-
-
-def is_baseline(config: Any) -> bool:
-    """Whether the model is a classical baseline, which knows neither loss nor seed."""
-    return bool(config.model.get("baseline", False))
-
-
-def folds_of(value: Any, n_folds: int) -> list[int]:
-    """The fold numbers that `fold=` stands for: `all`, a number or a list of numbers.
-
-    Raises:
-        SctError: Something else, or a fold that does not exist.
-    """
-    if value == "all":
-        return list(range(n_folds))
-    folds = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
-    for fold in folds:
-        if isinstance(fold, bool) or not isinstance(fold, int) or not 0 <= fold < n_folds:
-            raise SctError(f"fold={fold}: give all, or numbers from 0 to {n_folds - 1} (data.n_folds={n_folds})")
-    if not folds:
-        raise SctError(f"fold={value}: names no fold; give all, or numbers from 0 to {n_folds - 1}")
-    return folds
-
-
-@dataclass(frozen=True)
-class _Template:
-    """Everything of a cell but seed and fold."""
-
-    config: "DictConfig"
-    names: Mapping[str, str]
-    fits_once: bool
-    whole_subset: bool
-    n_folds: int
-
-    def cells(self, seed: Any, fold: Any) -> list[Cell]:
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            raise SctError(f"seed={seed}: give a whole number that is not negative")
-        folds = folds_of(fold, self.n_folds)
-        return [
-            Cell(**self.names, seed=0 if self.fits_once else seed, fold=k)
-            for k in ([0] if self.whole_subset else folds)
-        ]
-
-
-def _templates(config: "DictConfig") -> Iterator[_Template]:
-    for one in _each_value(config):
-        names = {key: str(one[key].name) for key in ("cohort", "experiment", "model", "loss")}
-        once = is_baseline(one)
-        names["loss"] = "none" if once else names["loss"]
-        if not isinstance(one.data.n_folds, int):
-            raise SctError(f"data.n_folds={one.data.n_folds}: must be a whole number")
-        yield _Template(one, names, once, one.experiment.condition == "separate", one.data.n_folds)
-
-
-def _each_value(config: "DictConfig") -> Iterator["DictConfig"]:
-    """The configuration, or one for each value of the experiment's column in the cohort."""
-    if config.experiment.value != "all":
-        yield config
-        return
-    from sct._participants import values_of_column
-
-    for value in values_of_column(config, str(config.experiment.column)):
-        one = copy.deepcopy(config)
-        one.experiment.value = value
-        yield one
 
 
 @contextmanager
@@ -229,7 +153,9 @@ def _axes(words: Sequence[str], loader: Any) -> dict[str, tuple[str, ...]]:
     return axes
 
 
-def _planned(axes: Mapping[str, tuple[str, ...]], config_name: str) -> Iterator[PlannedCell]:
+def _planned(
+    axes: Mapping[str, tuple[str, ...]], config_name: str, check: "Callable[[DictConfig], None] | None"
+) -> Iterator[PlannedCell]:
     """Cells of the product of the axes, each once; composed without seed and fold, which are put in."""
     from hydra import compose
     from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -243,7 +169,10 @@ def _planned(axes: Mapping[str, tuple[str, ...]], config_name: str) -> Iterator[
         words = dict(zip(outer, values, strict=True))
         config = compose(config_name, [f"{key}={value}" for key, value in words.items()])
         default = {"seed": config.seed, "fold": config.fold}
-        for template in _templates(config):
+        templates = list(cell_templates(config))
+        if check is not None:
+            check(templates[0].config)
+        for template in templates:
             for choice in itertools.product(*parsed):
                 put = default | {key: value for key, (_, value) in zip(inner, choice, strict=True)}
                 for cell in template.cells(put["seed"], put["fold"]):

@@ -1,16 +1,15 @@
 """What is done within a claimed run folder: build, train, test, and keep what came of it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sct._examples import draw_examples, predict_examples
-from sct._loggers import check_logger, log_results, open_loggers
-from sct._made import made, try_network, try_optimizer
-from sct._sweep import is_baseline
-from sct._volumes import EVALUATIONS, evaluate_volumes
-from sct.core.errors import SctError
+from sct._loggers import log_results, open_loggers
+from sct._made import made
+from sct._settings import sums_layout, trainer_settings
+from sct._volumes import evaluate_volumes
 from sct.core.files import write_json
 from sct.core.gray import Window
 from sct.core.versions import versions
@@ -55,32 +54,6 @@ class CellWork:
         """The CT window of the store's gray scale."""
         return Window(**self.store.settings["window"])
 
-    def trainer_settings(self) -> "TrainerSettings":
-        """How to train; a classical baseline is fitted in one process.
-
-        Raises:
-            SctError: A value is wrong.
-        """
-        from sct.training.fitting import TrainerSettings
-
-        try:
-            settings = TrainerSettings(**self.config["trainer"])
-        except TypeError as error:
-            raise SctError(f"trainer: {error}") from error
-        return replace(settings, devices=1) if is_baseline(self.cfg) else settings
-
-    def check(self) -> None:
-        """Find mistakes that would otherwise show after training.
-
-        Raises:
-            SctError: A value is wrong, or W&B has no login.
-        """
-        if self.cfg.evaluate not in EVALUATIONS:
-            raise SctError(f"evaluate={self.cfg.evaluate}: must be {' or '.join(EVALUATIONS)}")
-        if not isinstance(self.cfg.examples, int) or self.cfg.examples < 0:
-            raise SctError(f"examples={self.cfg.examples}: must be a whole number, 0 for none")
-        check_logger(self.config["logger"])
-
     def build(self) -> "tuple[SynthesisTask, SliceDataModule]":
         """The task and its data; the seed is set before the network draws its weights.
 
@@ -89,24 +62,15 @@ class CellWork:
         """
         from pytorch_lightning import seed_everything
 
-        from sct.core.pixel_sums import SumsLayout
         from sct.preparation.domain import domain_of
         from sct.training.datamodule import SliceDataModule
         from sct.training.task import SynthesisTask
 
         seed_everything(self.cell.seed, verbose=False)
-        try:
-            layout = SumsLayout(tuple(str(t) for t in self.cfg.metrics.thresholds), self.window)
-        except (TypeError, ValueError) as error:
-            raise SctError(f"metrics.thresholds={self.cfg.metrics.thresholds}: {error}") from error
-        if self.cfg.metrics.rows not in ("plane", "slice"):
-            raise SctError(f"metrics.rows={self.cfg.metrics.rows}: must be plane or slice")
-        optimizer = made(self.cfg, "optim")
-        try_optimizer(optimizer)
         task = SynthesisTask(
             network=made(self.cfg, "model.network"),
             loss=made(self.cfg, "loss.function"),
-            optimizer=optimizer,
+            optimizer=made(self.cfg, "optim"),
             seed=self.cell.seed,
             hyper_parameters={
                 "model": self.config["model"]["network"],
@@ -116,11 +80,9 @@ class CellWork:
                 "cell": asdict(self.cell),
                 "sct_version": versions()["sct"],
             },
-            layout=layout,
+            layout=sums_layout(self.cfg, self.window),
             sums_by_slice=self.cfg.metrics.rows == "slice",
         )
-        if not is_baseline(self.cfg):  # which has nothing to predict by before it is fitted
-            try_network(task.network, int(self.store.settings["size_px"]))
         datamodule = SliceDataModule(
             self.store,
             self.split,
@@ -147,12 +109,12 @@ def make_cell(work: CellWork, *, rank: int = 0, built: "tuple[SynthesisTask, Sli
     from sct.training.fitting import FitRecord, fit, test
     from sct.training.processes import leave_group
 
-    settings = work.trainer_settings()
+    settings = trainer_settings(work.cfg)
     with open_loggers(work.config, work.cell, work.folder, rank) as loggers:
         task, datamodule = built or work.build()
         if isinstance(task.network, Baseline):
             task.network.fit(datamodule.plain_batches("train"))
-            record = FitRecord(epochs=0, best_epoch=None, stopped_early=False, train_slices_per_s=None)
+            record = FitRecord(0, None, False, None, settings.precision, False)
         else:
             record = fit(task, datamodule, work.folder, settings, loggers)
         sums = test(task, datamodule, work.folder, settings)

@@ -56,12 +56,14 @@ def run(cfg: "DictConfig") -> None:
         SctError: A mistake in the configuration or the data; or at the end, when cells failed.
     """
     from sct._cell import CellRunner
-    from sct._sweep import job_cells
+    from sct._cells import job_cells
+    from sct._settings import check_configuration
     from sct.preparation.summary import failures
     from sct.prepare import ensure_prepared
     from sct.study.cells import failure_line
 
     jobs = job_cells(cfg)  # first: a name, seed or fold that cannot be is told before the cohort is prepared
+    check_configuration(jobs[0][0])
     prepared = ensure_prepared(cfg)
     if prepared.failed:
         print(failures(prepared))

@@ -144,45 +144,95 @@ def test_examples_are_the_test_slices_in_three_planes(tiny: Doors) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["model=light_unt"], "did you mean light_unet"),
-        (["loss=mea"], "did you mean mse or mae"),
-        (["cohort=phantm"], "did you mean phantom"),
-        (["optim.lrr=1"], "optim.lrr: no such key"),
-        (["loss=[mae"], "loss=[mae"),
-        (["fold=4"], "fold=4"),
-        (["fold=x"], "fold="),
-        (["seed=-1"], "seed=-1"),
-        (["data.n_folds=9"], "only 4 participants"),
-        (["data.batch_size=0"], "data.batch_size=0"),
-        (["data.val_fraction=0"], "data.val_fraction=0"),
-        (["data.resident=disk"], "data.resident=disk"),
-        (["trainer.max_epochs=0"], "trainer.max_epochs=0"),
-        (["+cohort.where.hospital=1"], "hospital"),
-        (["+cohort.where.technique=PETRA"], "PETRA"),
-        (["experiment.name=../up"], "experiment.name"),
-        (["metrics.thresholds=[0.4,1.5]"], "1.5"),
-        (["metrics.thresholds=0.4"], "metrics.thresholds=0.4"),
-        (["loss.function._target_=mylosses.Nothing"], "mylosses"),
-        (["prepare.size_px=33"], "prepare.size_px=33"),
-        (["data.batch_size=many"], "data.batch_size=many"),
-        (["data.val_fraction=some"], "data.val_fraction=some"),
-        (["data.fold_seed=x"], "data.fold_seed=x"),
-        (["trainer.max_epochs=many"], "trainer.max_epochs=many"),
-        (["trainer.precision=bf16-true"], "trainer.precision=bf16-true"),
-        (["data.n_folds=x"], "data.n_folds=x"),
-        (["prepare.jobs=many"], "jobs=many"),
-        (["trainer.accelerator=tpu"], "trainer.accelerator=tpu"),
-        (["+trainer.speed=high"], "speed"),
-        (["optim.lr=-1"], "optim: "),
-        (["examples=some"], "examples=some"),
-        (["evaluate=volumes"], "evaluate=volumes: must be slices or volume"),
-        (["runs=data/phantom/cohort/participants.tsv"], "cannot be written"),
+        ("model=light_unt", "did you mean light_unet"),
+        ("loss=mea", "did you mean mse or mae"),
+        ("cohort=phantm", "did you mean phantom"),
+        ("model=null", "model=null: no such choice; there are histogram, light_unet"),
+        ("loss=[mae,mse]", "`-m loss=mae,mse` runs one after the other"),
+        ("model=[light_unet]", "model=[light_unet]: one choice at a time"),
+        ("cohort=[phantom,phantom39]", "cohort=[phantom,phantom39]: one choice at a time"),
+        ("experiment=[table,alpha]", "experiment=[table,alpha]: one choice at a time"),
+        ("-m loss=[mae,mse],mix", "one choice at a time"),
+        ("loss=[mae", "loss=[mae"),
+        ("optim.lrr=1", "optim.lrr: no such key"),
+        ("data=null", "data=None: must be a mapping"),
+        ("runs=null", "runs=None: must be a folder"),
+        ("cohort.name=../up", "cohort.name"),
+        ("experiment.name=../up", "experiment.name"),
+        ("experiment.value=1", "nothing without experiment.condition"),
+        ("experiment.condition=apart", "experiment.condition=apart: must be"),
+        ("fold=4", "fold=4"),
+        ("fold=x", "fold="),
+        ("fold=[]", "names no fold"),
+        ("seed=-1", "seed=-1"),
+        ("data.n_folds=x", "data.n_folds=x"),
+        ("data.fold_seed=x", "data.fold_seed=x"),
+        ("data.val_fraction=0", "data.val_fraction=0"),
+        ("data.val_fraction=2", "data.val_fraction=2"),
+        ("data.val_fraction=some", "data.val_fraction=some"),
+        ("data.val_unit=pixel", "data.val_unit=pixel"),
+        ("data.batch_size=0", "data.batch_size=0"),
+        ("data.batch_size=many", "data.batch_size=many"),
+        ("data.resident=disk", "data.resident=disk"),
+        ("-m seed=0,1 data.resident=disk", "data.resident=disk"),
+        ("metrics.thresholds=[0.4,1.5]", "metrics.thresholds=[0.4, 1.5]"),
+        ("metrics.thresholds=[high]", "metrics.thresholds="),
+        ("metrics.thresholds=0.4", "metrics.thresholds=0.4"),
+        ("metrics.rows=pixel", "metrics.rows=pixel"),
+        ("evaluate=volumes", "evaluate=volumes: must be slices or volume"),
+        ("examples=some", "examples=some"),
+        ("examples=-1", "examples=-1"),
+        ("trainer.max_epochs=0", "trainer.max_epochs=0"),
+        ("trainer.max_epochs=many", "trainer.max_epochs=many"),
+        ("trainer.precision=bf16-true", "trainer.precision=bf16-true"),
+        ("trainer.accelerator=tpu", "trainer.accelerator=tpu"),
+        ("trainer.compile=perhaps", "trainer.compile=perhaps"),
+        ("-m trainer.compile=false,perhaps", "trainer.compile=perhaps"),
+        ("+trainer.speed=high", "speed"),
+        ("optim.lr=-1", "optim: "),
+        ("augment.crop=2", "augment: crop"),
+        ("model.network=null", "model.network=null: must be a mapping with _target_"),
+        ("model.network._target_=torch.nn.Identity", "model.network: Identity has no parameters"),
+        ("model.network._target_=builtins.dict", "model.network: a dict is no network"),
+        ("model.widths=[4]", "widths must be at least two positive numbers"),
+        ("loss.function=null", "loss.function=null: must be a mapping with _target_"),
+        ("loss.function._target_=mylosses.Nothing", "mylosses"),
+        ("loss.function._target_=torch.nn.Identity", "loss.function: does not take (prediction, target)"),
+        ("+loss.function.reduction=none", "loss.function: must give one number"),
+        ("prepare.size_px=33", "prepare.size_px=33"),
+        ("prepare.window.width_hu=0", "prepare.window="),
+        ("prepare.spacing_mm=thin", "prepare.spacing_mm=thin"),
+        ("prepare.mask_clip_hu=[0]", "prepare.mask_clip_hu=[0]"),
+        ("prepare.store=null", "prepare.store=None"),
+        ("cohort.displaced=perhaps", "displaced=perhaps"),
+        ("cohort.phantom.participants=many", "participants=many"),
     ],
 )
-def test_a_mistake_is_one_line(tiny: Doors, words: list[str], told: str) -> None:
-    answer = tiny.run("fold=0", *words)
+def test_a_mistake_is_one_line_before_anything_is_written(doors: Doors, words: str, told: str) -> None:
+    answer = doors.run("fold=0", *words.split())
     assert told in answer.error
-    assert not list(tiny.folder.glob("runs/**/metrics.json"))
+    assert not list(doors.folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("data.n_folds=9", "only 4 participants"),
+        ("+cohort.where.hospital=1", "hospital"),
+        ("+cohort.where.technique=PETRA", "PETRA"),
+        ("prepare.jobs=many", "jobs=many"),
+        ("prepare.on_error=go", "prepare.on_error=go"),
+        ("runs=data/phantom/cohort/participants.tsv", "cannot be written"),
+    ],
+)
+def test_a_mistake_that_the_data_show_is_one_line(tiny: Doors, words: str, told: str) -> None:
+    assert told in tiny.run("fold=0", words).error
+    assert not list(tiny.folder.glob("runs/**/metrics.*"))
+
+
+def test_a_folder_that_is_not_given_is_named(doors: Doors) -> None:
+    assert "cohort.root is missing" in doors("run", "cohort=folder").error
+    assert "`-m loss=mae,mse`" in doors("ledger", "loss=[mae,mse]").error
 
 
 @pytest.mark.parametrize("door", ["run", "prepare"])

@@ -10,9 +10,10 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import sct._door
+from sct._cells import folds_of, job_cells
 from sct._door import config_folder, register_resolvers
 from sct._participants import values_of_column
-from sct._sweep import command_for, folds_of, job_cells, plan_cells
+from sct._sweep import command_for, plan_cells
 from sct.core.errors import SctError
 from sct.study.cells import Cell
 

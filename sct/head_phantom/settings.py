@@ -40,11 +40,16 @@ class PhantomSettings:
     def __post_init__(self) -> None:
         if self.preset is not None and self.preset not in PRESETS:
             raise SctError(f"preset={self.preset}: no such preset; one of {', '.join(PRESETS)}")
+        for key in ("participants", "seed"):
+            if not isinstance(getattr(self, key), int):
+                raise SctError(f"{key}={getattr(self, key)}: must be a whole number")
+        if not isinstance(self.spacing_mm, int | float) or not 0.5 <= self.spacing_mm <= 8.0:
+            raise SctError(f"spacing_mm={self.spacing_mm}: must be 0.5 to 8 mm")
+        if not isinstance(self.displaced, bool):
+            raise SctError(f"displaced={self.displaced}: must be true or false")
         most = PRESETS[self.preset] if self.preset else 999
         if not 1 <= self.participants <= most:
             raise SctError(f"participants={self.participants}: must be 1 to {most}")
-        if not 0.5 <= self.spacing_mm <= 8.0:
-            raise SctError(f"spacing_mm={self.spacing_mm}: must be 0.5 to 8 mm")
         if self.seed < 0:
             raise SctError(f"seed={self.seed}: must not be negative")
         if str(self.version) != PHANTOM_VERSION:

@@ -27,6 +27,8 @@ def prepare(cohort: Mapping[str, Any], prepare: Mapping[str, Any]) -> PrepareRep
         SctError: A value is wrong, or the cohort cannot be read, made or prepared.
     """
     settings = PrepareSettings.from_plain(prepare)
+    if not isinstance(prepare.get("store"), str):
+        raise SctError(f"prepare.store={prepare.get('store')}: must be a folder")
     on_error = str(prepare.get("on_error", "stop"))
     found = find_cohort(cohort, skip_missing=on_error == "skip", jobs=prepare.get("jobs"))
     return prepare_cohort(found, settings, Path(prepare["store"]), prepare.get("jobs"), on_error)
@@ -43,7 +45,7 @@ def find_cohort(cohort: Mapping[str, Any], skip_missing: bool = False, jobs: int
     root = Path(cohort["root"])
     if cohort.get("phantom"):
         try:
-            settings = PhantomSettings(**cohort["phantom"], displaced=bool(cohort.get("displaced", False)))
+            settings = PhantomSettings(**cohort["phantom"], displaced=cohort.get("displaced", False))
         except TypeError as error:
             raise SctError(f"cohort.phantom: {error}") from error
         with exclusive(root):

@@ -1,7 +1,8 @@
 """What decides the slices of a store."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from math import isfinite
 from typing import Any
 
 from sct.core.errors import SctError
@@ -19,6 +20,30 @@ _CHOICES = {
     "mr_scaling": ("range", "percentile"),
     "mr_scaling_unit": ("volume", "slice"),
     "registration": METHODS,
+}
+
+
+def _window(values: Mapping[str, Any]) -> Window:
+    window = Window(**{key: float(value) for key, value in values.items()})
+    if not isfinite(window.lowest_hu + window.highest_hu):
+        raise ValueError("not finite")
+    return window
+
+
+def _pair(values: Iterable[Any]) -> tuple[float, float]:
+    low, high = values
+    return float(low), float(high)
+
+
+# How a plain value becomes a setting, and what is right.
+_READERS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "window": (_window, "level_hu and a positive width_hu"),
+    "mask_clip_hu": (_pair, "two numbers"),
+    "mr_percentiles": (_pair, "two numbers"),
+    "spacing_mm": (float, "a number"),
+    "patch_overlap": (float, "a number"),
+    "min_mask_mm2": (float, "a number"),
+    "min_mr_share": (float, "a number"),
 }
 
 
@@ -90,19 +115,14 @@ class PrepareSettings:
         Raises:
             SctError: A value is of another type, or out of its range.
         """
-        known = {item.name: values[item.name] for item in fields(cls) if item.name in values}
-        try:
-            if "window" in known:
-                known["window"] = Window(**{key: float(value) for key, value in known["window"].items()})
-            for key in ("mask_clip_hu", "mr_percentiles"):
-                if key in known:
-                    low, high = known[key]
-                    known[key] = (float(low), float(high))
-            for key in ("spacing_mm", "patch_overlap", "min_mask_mm2", "min_mr_share"):
-                if key in known:
-                    known[key] = float(known[key])
-        except (AttributeError, TypeError, ValueError) as error:
-            raise SctError(f"prepare: a value is of the wrong type ({error})") from error
+        known: dict[str, Any] = {}
+        for item in fields(cls):
+            if item.name in values:
+                read, right = _READERS.get(item.name, (lambda value: value, ""))
+                try:
+                    known[item.name] = read(values[item.name])
+                except (AttributeError, TypeError, ValueError) as error:
+                    raise SctError(f"prepare.{item.name}={values[item.name]}: must be {right}") from error
         return cls(**known)
 
     def to_plain(self) -> dict[str, Any]:

@@ -23,7 +23,6 @@ _INCIDENTAL = {
     "trainer.devices",
     "trainer.accelerator",
     "trainer.compile",
-    "trainer.progress",
 }
 
 

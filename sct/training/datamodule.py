@@ -18,7 +18,7 @@ from sct.training.loader import BatchPlan, HostBatch, SliceLoader
 from sct.training.memory import available_bytes
 from sct.training.slices import MappedSlices, PixelSource, ResidentSlices, SliceSet, load_resident
 
-__all__ = ["Resident", "SliceBatch", "SliceDataModule"]
+__all__ = ["Resident", "SliceBatch", "SliceDataModule", "check_loading"]
 
 Resident = Literal["auto", "device", "memory", "mapped"]
 _MR, _CT, _MASK = (CHANNELS.index(name) for name in ("mr", "ct", "mask"))
@@ -76,11 +76,8 @@ class SliceDataModule(LightningDataModule):
         resident: Resident = "auto",
     ) -> None:
         super().__init__()
-        for size in (batch_size, batch_size if eval_batch_size is None else eval_batch_size):
-            if not isinstance(size, int) or size < 1:
-                raise SctError(f"data.batch_size={size}: must be a whole number of at least 1")
-        if resident not in ("auto", "device", "memory", "mapped"):
-            raise SctError(f"data.resident={resident}: must be auto, device, memory or mapped")
+        check_loading(batch_size, resident)
+        check_loading(batch_size if eval_batch_size is None else eval_batch_size, resident)
         self.train_slices, self.val_slices, self.test_slices = (
             SliceSet.of(store, part) for part in (split.train, split.val, split.test)
         )
@@ -182,6 +179,18 @@ def to_batch(levels: Tensor, host: HostBatch) -> SliceBatch:
     if host.theta is not None:
         pair = apply_affine(pair, host.theta)
     return SliceBatch(pair[:, :1].contiguous(), pair[:, 1:].contiguous(), levels, host.numbers, host.share)
+
+
+def check_loading(batch_size: object, resident: object) -> None:
+    """Look at settings of the data module that need no data.
+
+    Raises:
+        SctError: One is wrong.
+    """
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise SctError(f"data.batch_size={batch_size}: must be a whole number of at least 1")
+    if resident not in ("auto", "device", "memory", "mapped"):
+        raise SctError(f"data.resident={resident}: must be auto, device, memory or mapped")
 
 
 def choose_resident(wanted: Resident, n_bytes: int, device: torch.device) -> Resident:

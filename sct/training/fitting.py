@@ -61,6 +61,15 @@ class TrainerSettings:
         for key, choices in (("precision", PRECISIONS), ("accelerator", ACCELERATORS)):
             if getattr(self, key) not in choices:
                 raise SctError(f"trainer.{key}={getattr(self, key)}: no such choice; one of {', '.join(choices)}")
+        if self.compile not in (True, False, "auto"):
+            raise SctError(f"trainer.compile={self.compile}: must be auto, true or false")
+
+    def check_machine(self) -> None:
+        """Find out whether this machine has what is asked for.
+
+        Raises:
+            SctError: It has not.
+        """
         if self.accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
             raise SctError(f"trainer.accelerator={self.accelerator}: torch finds no GPU here; auto takes what there is")
         n_gpus = torch.cuda.device_count() if self.device().type == "cuda" else self.devices
@@ -88,12 +97,16 @@ class FitRecord:
         best_epoch: Number of the epoch, from 0, whose weights were kept.
         stopped_early: Whether patience ended it, rather than `max_epochs`.
         train_slices_per_s: Median over the epochs after the first, which warms up.
+        precision: The trainer's, as chosen on this machine.
+        compiled: Whether `torch.compile` was used.
     """
 
     epochs: int
     best_epoch: int | None
     stopped_early: bool
     train_slices_per_s: float | None
+    precision: str
+    compiled: bool
 
 
 @prepared_machine()
@@ -115,7 +128,8 @@ def fit(
     table = EpochTable(folder / "metrics.csv")
     trainer = _trainer(settings, [best_and_last, stopping, table, _EpochLines(table), _EqualBuffers()], loggers, folder)
     batches = -(-len(datamodule.train_slices) // datamodule.batch_size)
-    if choose_compile(settings.compile, settings.device(), batches * settings.max_epochs):
+    compiled = choose_compile(settings.compile, settings.device(), batches * settings.max_epochs)
+    if compiled:
         task.network.compile()
     last = folder / "last.ckpt"
     try:
@@ -132,6 +146,8 @@ def fit(
         best_epoch=best_and_last.best_epoch,
         stopped_early=stopping.stopped,
         train_slices_per_s=median(speeds) if speeds else None,
+        precision=choose_precision(settings.precision, settings.device()),
+        compiled=compiled,
     )
 
 

@@ -87,9 +87,9 @@ class FoldPlan:
         if self.val_unit not in ("slice", "participant"):
             raise SctError(f"data.val_unit={self.val_unit}: must be slice or participant")
         if self.condition not in ("all", "baseline", "separate", "augmented"):
-            raise SctError(f"condition={self.condition}: must be all, baseline, separate or augmented")
+            raise SctError(f"experiment.condition={self.condition}: must be all, baseline, separate or augmented")
         if self.condition != "all" and (self.column is None or self.value is None):
-            raise SctError(f"condition={self.condition}: needs a column of participants.tsv and its value")
+            raise SctError(f"experiment.condition={self.condition}: needs a column of participants.tsv and its value")
 
     @property
     def folds(self) -> tuple[int, ...]:
@@ -166,10 +166,11 @@ class FoldPlan:
             return ids, []
         known = sorted({name for row in columns.values() for name in row})
         if self.column not in known:
-            raise SctError(f"column={self.column}: not in participants.tsv; there are {', '.join(known) or 'none'}")
+            there = ", ".join(known) or "none"
+            raise SctError(f"experiment.column={self.column}: not in participants.tsv; there are {there}")
         members = [pid for pid in ids if str(columns[pid].get(self.column, "")) == str(self.value)]
         others = [pid for pid in ids if pid not in set(members)]
         if not members:
-            values = sorted({str(row.get(self.column, "")) for row in columns.values()})
-            raise SctError(f"value={self.value}: no participant has it in {self.column}; there are {', '.join(values)}")
+            there = ", ".join(sorted({str(row.get(self.column, "")) for row in columns.values()}))
+            raise SctError(f"experiment.value={self.value}: no participant has it in {self.column}; there are {there}")
         return members, others
