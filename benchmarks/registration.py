@@ -18,7 +18,7 @@ from sct.cohorts.cohort import Participant, read_cohort
 from sct.core.errors import SctError
 from sct.core.files import read_json
 from sct.core.volume import Volume
-from sct.geometry.affine_fit import apply_affine, inverse
+from sct.geometry.affine_fit import apply_affine, describe_affine, inverse
 from sct.geometry.registration import register
 from sct.io.volumes import read_volume
 
@@ -48,6 +48,8 @@ def measure(participant: Participant, methods: list[str], count: int, folder: Pa
     in_ct = head_points(ct)
     in_mr = apply_affine(inverse(truth), in_ct)
     row = [participant.participant_id, participant.columns.get("technique", ""), participant.columns.get("age", "")]
+    told = describe_affine(truth, in_mr.mean(axis=0))
+    row += [f"{np.linalg.norm(np.array(told['shift_of_centre_mm'])):.1f}", f"{told['rotation_deg']:.1f}"]
     row.append(f"{np.median(np.linalg.norm(in_mr - in_ct, axis=1)):.1f}")
     for method in methods:
         start = time.perf_counter()
@@ -83,15 +85,17 @@ def main() -> None:
             ]
     except SctError as error:
         raise SystemExit(f"error: {error}") from error
-    header = ["participant", "technique", "age", "before, mm"]
+    header = ["participant", "technique", "age", "shift, mm", "rotation, deg", "median before, mm"]
     for method in arguments.methods:
         header += [f"{method}: median TRE, mm", "95th percentile, mm", "s"]
     print("| " + " | ".join(header) + " |")
     print("|" + "---|" * len(header))
     for row in rows:
         print("| " + " | ".join(row) + " |")
-    medians = [f"{np.median([float(row[i]) for row in rows]):.2f}" for i in range(3, len(header))]
-    print("| " + " | ".join([f"median of {len(rows)}", "", "", *medians]) + " |")
+    for technique in ("", *sorted({row[1] for row in rows})):
+        those = [row for row in rows if technique in ("", row[1])]
+        medians = [f"{np.median([float(row[i]) for row in those]):.2f}" for i in range(3, len(header))]
+        print("| " + " | ".join([f"median of {len(those)}", technique or "all", "", *medians]) + " |")
 
 
 if __name__ == "__main__":

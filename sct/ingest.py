@@ -20,7 +20,7 @@ def _ingest(
         Path | None,
         typer.Option(help="pairs.tsv: participant_id, mr, ct (series of the inventory). Proposed when not given."),
     ] = None,
-    on_error: Annotated[str, typer.Option(help="A participant whose series are no volumes: stop or skip.")] = "stop",
+    on_error: Annotated[str, typer.Option(help="At damaged files and unusable series: stop or skip.")] = "stop",
 ) -> None:
     """Write OUT/participants.tsv and OUT/<id>/{mr,ct}.nii.gz from DICOM files.
 
@@ -33,15 +33,21 @@ def _ingest(
     from sct.cohorts.inventory import write_inventory
     from sct.cohorts.pairs import of_two_patients, read_pairs, write_pairs
     from sct.cohorts.proposal import propose_pairs
+    from sct.core.files import check_writable
     from sct.io.dicom_series import read_tree
 
     if on_error not in ("stop", "skip"):
         raise SctError(f"--on-error {on_error}: stop or skip was expected")
     check_new_folder(out)
+    check_writable(out.parent)
     tree = read_tree(dicom_dir)
     series = tree.series
     if tree.passed_over:
         print(f"passed over: {_names(tree.passed_over, dicom_dir)}, no DICOM images")
+    if tree.damaged and on_error == "stop":
+        raise SctError(f"{tree.damaged[0]}; {len(tree.damaged)} such files; --on-error skip passes them over")
+    for line in tree.damaged:
+        print(f"passed over: {line}")
     if not series:
         raise SctError(f"{dicom_dir}: no DICOM images in it")
     by_key = {one.key: one for one in series}
@@ -55,9 +61,11 @@ def _ingest(
         write_pairs(pairs_file, proposal.pairs)
         print(f"{inventory}: {len(series)} series\n{pairs_file}: {len(proposal.pairs)} pairs")
         if proposal.open_questions:
+            print("\n".join(proposal.open_questions))
+            first, *others = proposal.open_questions
             raise SctError(
-                f"{pairs_file}: check it against the inventory, then give it as --pairs; "
-                + "; ".join(proposal.open_questions)
+                f"{pairs_file}: check it against the inventory, then give it as --pairs; {first}"
+                + (f"; and {len(others)} more, above" if others else "")
             )
         chosen = proposal.pairs
     else:

@@ -68,7 +68,8 @@ def _command(
     for name, check in figures["print"].items():
         state = "watertight" if check["watertight"] else "NOT watertight"
         size = " x ".join(f"{mm:.0f}" for mm in check["size_mm"])
-        print(f"{name}.stl: {state}, {check['n_shells']} shells, {check['volume_mm3'] / 1000:.0f} cm3, {size} mm")
+        pieces = f"{check['n_shells'] - check['n_cavities']} pieces, {check['n_cavities']} cavities"
+        print(f"{name}.stl: {state}, {pieces}, {check['volume_mm3'] / 1000:.0f} cm3, {size} mm")
     print(f"{out_dir}")
 
 

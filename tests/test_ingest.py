@@ -183,11 +183,16 @@ def test_mistakes_are_one_line(doors, export):
     (doors.folder / "full" / "x").touch()
     assert "not an empty folder" in doors("ingest", root, "full").error
     assert "by name" in doors("ingest", root, ".").error
+    assert "full/x: is a file" in doors("ingest", root, "full/x/cohort").error
     assert sorted(path.name for path in doors.folder.iterdir()) == ["dicom", "full", "void"]
     path = max(path for path in (root / "a" / "x").iterdir() if path.is_file())
     whole = path.read_bytes()
     path.write_bytes(whole[:200])
     assert f"{path.name}: damaged DICOM header" in doors("ingest", root, "third").error
+    answer = doors("ingest", root, "third", "--on-error", "skip")  # without it, its series has a hole
+    assert f"{path.name}: damaged DICOM header" in answer.out
+    assert "1 missing slices" in answer.out
+    assert len(read_cohort(doors.folder / "third").participants) == 1
     path.write_bytes(whole)
     edit(path, BurnedInAnnotation="YES")  # in the last file of the series only
     error = doors("ingest", root, "cohort").error

@@ -59,7 +59,7 @@ def test_all_files_are_written_and_tell_the_known_deviation(heads: Doors) -> Non
     assert (colors[:, 2].astype(int) > colors[:, 0]).all(), "too much bone is blue"
     assert "reference -> test, per vertex" in answer.out
     assert "right half" in answer.out
-    assert "reference.stl: watertight, 1 shells" in answer.out
+    assert "reference.stl: watertight, 1 pieces, 0 cavities" in answer.out
 
 
 def test_results_may_go_into_the_current_folder_and_name_no_file(heads: Doors) -> None:

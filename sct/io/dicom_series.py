@@ -72,19 +72,24 @@ class DicomTree:
     Attributes:
         series: Image series in order of patient, study, series number and key.
         passed_over: Other files (reports, text, what is no DICOM at all), in path order; hidden ones are not listed.
+        damaged: Why DICOM files could not be read, a line each that names the file; they are in no series.
     """
 
     series: list[Series]
     passed_over: list[Path]
+    damaged: list[str]
 
 
 def find_series(folder: Path) -> list[Series]:
     """The image series of `read_tree`.
 
     Raises:
-        SctError: As `read_tree`.
+        SctError: The folder is missing, or a DICOM file is damaged.
     """
-    return read_tree(folder).series
+    tree = read_tree(folder)
+    if tree.damaged:
+        raise SctError(tree.damaged[0])
+    return tree.series
 
 
 def read_tree(folder: Path) -> DicomTree:
@@ -96,7 +101,7 @@ def read_tree(folder: Path) -> DicomTree:
         folder: Any nesting, any mix of series.
 
     Raises:
-        SctError: The folder is missing, or a DICOM file is damaged.
+        SctError: The folder is missing.
     """
     if not folder.is_dir():
         raise SctError(
@@ -105,8 +110,13 @@ def read_tree(folder: Path) -> DicomTree:
     groups: dict[tuple[str, str], list[tuple[Path, Any]]] = {}
     seen: set[str] = set()
     passed_over: list[Path] = []
+    damaged: list[str] = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")):
-        header = read_dataset(path, tags=_TAGS)
+        try:
+            header = read_dataset(path, tags=_TAGS)
+        except SctError as error:
+            damaged.append(str(error))
+            continue
         if header is None or header.get("Rows") is None:
             passed_over.append(path)
             continue
@@ -129,7 +139,7 @@ def read_tree(folder: Path) -> DicomTree:
         )
         for (series_uid, echo), members in groups.items()
     ]
-    return DicomTree(sorted(series, key=_order), passed_over)
+    return DicomTree(sorted(series, key=_order), passed_over, damaged)
 
 
 def _lift(header: Any) -> None:
