@@ -142,9 +142,9 @@ def test_the_viewers_difference_is_red_where_the_synthetic_ct_is_darker(scene):
 
 
 def test_the_technique_that_a_dicom_header_names_is_compared(scene):
-    histograms = [[1 / 256] * 256]
-    domain = {"techniques": ["ZTE"], "mr_relative_histograms": {"ZTE": histograms}, "histogram_threshold": 9.0}
-    domain |= {"mr_histogram": histograms[0], "mr_gray_p75": [0, 1], "fov_mm": [50, 150], "spacing_mm": SPACING_MM}
+    domain = {"techniques": ["ZTE"], "mr_depth_histograms": {"ZTE": [[[1 / 64] * 64] * 4]}, "histogram_threshold": 9.0}
+    domain |= {"mr_histogram": [1 / 256] * 256, "mr_gray_p75": [0, 1], "cut_shares": {}}
+    domain |= {"fov_mm": [50, 150], "spacing_mm": SPACING_MM}
     checkpoint(scene.folder / "zte.ckpt", domain=domain)
     mr = Volume(head((700, 250, 900, 0)), affine())
     for echo_ms, technique in (("0.02", "ZTE"), ("1.2", "GRE"), ("90", "no bone MRI")):

@@ -1,9 +1,8 @@
 """What a network was trained on, in a few plain numbers, and whether a new MR looks like it.
 
-The histogram is compared in shape: gray is divided by its 75th percentile within the mask, so that one bright vessel or
-spike, which moves the whole range, does not hide what the contrast is. The distance is Wasserstein's of order 1, in
-units of that percentile, to the nearest participant of the training. What is far is not set by hand: the threshold is
-the largest distance of a training participant to the nearest other one.
+The contrast is compared by histograms of gray at each depth under the surface (`sct.preparation.intensity`), with the
+nearest participant of the training. What is far is not set by hand: the threshold is the largest distance of a training
+participant to the nearest other one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,19 +12,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sct.preparation.store import CHANNELS, SliceStore, StoredParticipant
-from sct.slices.frame import frame_of
-from sct.slices.planes import PLANES
+from sct.preparation.coverage import cut_shares, head_areas_and_mm
+from sct.preparation.intensity import (
+    LEVELS,
+    intensity_distance,
+    percentile_level,
+    relative_histograms,
+    stored_counts,
+)
+from sct.preparation.store import SliceStore
 
-__all__ = ["DomainCheck", "check_domain", "domain_of", "histogram_distance", "merge_domains", "relative_histogram"]
+__all__ = ["DomainCheck", "check_domain", "domain_of", "merge_domains"]
 
-_LEVELS = 256
-_UNIT = 128  # level that the 75th percentile takes in a relative histogram, which so ends at twice the percentile
-_QUANTILE = 0.75
-_LEAST_THRESHOLD = 0.03  # in units of the percentile: two scans of one participant with new noise are this far apart
+_LEAST_THRESHOLD = 0.05  # in units of the percentile: so far apart are one MR in its own mask and in the CT's
 _UNKNOWN = "unknown"
 _SIZE_SLACK = 0.2  # heads may be so much smaller or larger than the training's smallest and largest
 _GRAY_SLACK = 0.4  # and so much darker or brighter after scaling
+_CUT_SLACK = 0.25  # of the largest slice: the field of view may cut off so much more on a side
 _COARSEST = 1.6  # times the training's spacing
 _HU_OF_AIR = -500.0  # no magnitude image is so negative
 _HU_SHARE = 0.01
@@ -53,26 +56,28 @@ def domain_of(store: SliceStore, participant_ids: Sequence[str]) -> dict[str, An
 
     Returns:
         Plain types: `spacing_mm`, `techniques`, `fov_mm` (smallest and largest head, as the side of the largest mask),
-        `mr_histogram` (256 gray levels within the mask, normalised, mean of the participants), `mr_relative_histograms`
-        (per technique those of its participants, in no order that tells who), `histogram_threshold`, `mr_gray_p75`
-        (range of the 75th percentile, gray 0..1).
+        `mr_histogram` (256 gray levels within the mask, normalised, mean of the participants), `mr_depth_histograms`
+        (per technique those of its participants by depth, in no order that tells who), `histogram_threshold`,
+        `mr_gray_p75` (range of the 75th percentile, gray 0..1), `cut_shares` (per side of the head the most that a
+        field of view cut off).
     """
     if not participant_ids:
         return {}
     participants = [store.participant(name) for name in participant_ids]
-    histograms = np.stack([_histogram(one) for one in participants])
-    relative = np.stack([relative_histogram(histogram) for histogram in histograms])
+    counts = [stored_counts(one) for one in participants]
+    relative = [relative_histograms(one) for one in counts]
     techniques = [one.columns.get("technique") or _UNKNOWN for one in participants]
-    sides_mm = [_head_mm(one, store.settings) for one in participants if one.n_slices]
-    p75 = [_percentile_level(histogram) / (_LEVELS - 1) for histogram in histograms]
+    areas, sides_mm = zip(*(head_areas_and_mm(one) for one in participants), strict=True)
+    p75 = [percentile_level(one) / (LEVELS - 1) for one in counts]
     return {
         "spacing_mm": float(store.settings["spacing_mm"]),
         "techniques": sorted({*techniques} - {_UNKNOWN}),
-        "fov_mm": [min(sides_mm, default=0.0), max(sides_mm, default=0.0)],
-        "mr_histogram": histograms.mean(0).tolist(),
-        "mr_relative_histograms": _by_technique(relative, techniques),
+        "fov_mm": [min(sides_mm), max(sides_mm)],
+        "mr_histogram": np.mean([one.sum(0) / one.sum() for one in counts], axis=0).tolist(),
+        "mr_depth_histograms": _by_technique(relative, techniques),
         "histogram_threshold": _threshold(relative, techniques),
         "mr_gray_p75": [min(p75), max(p75)],
+        "cut_shares": _largest([cut_shares(one) for one in areas]),
     }
 
 
@@ -81,41 +86,45 @@ def merge_domains(domains: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
     Descriptions without a histogram are passed over; none gives an empty one.
     """
-    known = [domain for domain in domains if domain.get("mr_relative_histograms")]
+    known = [domain for domain in domains if domain.get("mr_depth_histograms")]
     if not known:
         return {}
-    shapes: dict[str, set[tuple[float, ...]]] = {}
+    shapes: dict[str, list[Any]] = {}
     for domain in known:
-        for name, found in domain["mr_relative_histograms"].items():
-            shapes.setdefault(name, set()).update(tuple(shape) for shape in found)
+        for name, found in domain["mr_depth_histograms"].items():
+            seen = shapes.setdefault(name, [])
+            seen += [shape for shape in found if shape not in seen]
     return {
         "spacing_mm": known[0]["spacing_mm"],
         "techniques": sorted({name for domain in known for name in domain["techniques"]}),
         "fov_mm": _envelope([domain["fov_mm"] for domain in known]),
         "mr_histogram": np.mean([domain["mr_histogram"] for domain in known], axis=0).tolist(),
-        "mr_relative_histograms": {name: [list(shape) for shape in sorted(found)] for name, found in shapes.items()},
+        "mr_depth_histograms": {name: sorted(found) for name, found in shapes.items()},
         "histogram_threshold": max(float(domain["histogram_threshold"]) for domain in known),
         "mr_gray_p75": _envelope([domain["mr_gray_p75"] for domain in known]),
+        "cut_shares": _largest([domain["cut_shares"] for domain in known]),
     }
 
 
 def check_domain(
     domain: Mapping[str, Any],
     mr: NDArray[np.floating],
-    gray_in_mask: NDArray[np.floating],
+    counts: NDArray[np.floating],
     head_mm: float,
     spacing_mm: Sequence[float],
     technique: str | None = None,
+    cuts: Mapping[str, float] | None = None,
 ) -> DomainCheck:
     """Compare a new MR with what the network was trained on.
 
     Args:
         domain: Of `domain_of` or `merge_domains`; empty (an old checkpoint) gives one warning.
         mr: All values of the volume, in the scanner's units.
-        gray_in_mask: The network's gray 0..1 within the mask, any shape, not empty.
+        counts: Array (4, 256), `sct.preparation.intensity.gray_counts` of the network's gray, not all 0.
         head_mm: Side of the largest frame around the head.
         spacing_mm: The volume's own voxel sizes.
         technique: What the scan says it is (a DICOM header does); None where it does not say.
+        cuts: What the field of view cuts off on each side (`sct.preparation.coverage.cut_shares`).
     """
     warnings: list[str] = []
     hu_share = float(np.mean(np.asarray(mr) <= _HU_OF_AIR))
@@ -123,15 +132,13 @@ def check_domain(
         warnings.append(
             f"the MR looks like a CT: {100 * hu_share:.0f} % of its values are below {_HU_OF_AIR:g}, as air is in HU"
         )
-    if not domain.get("mr_relative_histograms"):
+    if not domain.get("mr_depth_histograms"):
         warnings.append("the checkpoint does not say what it was trained on: this MR could not be compared with it")
         return DomainCheck(warnings, {})
-    levels = np.rint(np.clip(gray_in_mask, 0.0, 1.0) * (_LEVELS - 1)).astype(np.int64)
-    histogram = np.bincount(levels.ravel(), minlength=_LEVELS) / max(levels.size, 1)
-    shape = relative_histogram(histogram)
+    shape = relative_histograms(counts)
     distances = {
-        name: min(histogram_distance(shape, np.asarray(other)) for other in others)
-        for name, others in domain["mr_relative_histograms"].items()
+        name: min(intensity_distance(shape, np.asarray(other)) for other in others)
+        for name, others in domain["mr_depth_histograms"].items()
     }
     nearest = min(distances, key=lambda name: distances[name])
     threshold = float(domain["histogram_threshold"])
@@ -141,7 +148,7 @@ def check_domain(
             f"the MR's intensities are unlike the training's ({known}): histogram distance {distances[nearest]:.3f}, "
             f"largest in training {threshold:.3f}; another sequence, say T1-weighted?"
         )
-    p75 = _percentile_level(histogram) / (_LEVELS - 1)
+    p75 = percentile_level(counts) / (LEVELS - 1)
     darkest, brightest = domain["mr_gray_p75"]
     if not darkest * (1 - _GRAY_SLACK) <= p75 <= brightest * (1 + _GRAY_SLACK):
         warnings.append(
@@ -153,6 +160,17 @@ def check_domain(
         warnings.append(
             f"the head measures {head_mm:.0f} mm, in training {smallest:.0f} to {largest:.0f} mm: "
             "another field of view or anatomy, or a wrong mask?"
+        )
+    cut_in_training = domain["cut_shares"]
+    too_much = {
+        face: share for face, share in (cuts or {}).items() if share > cut_in_training.get(face, 1.0) + _CUT_SLACK
+    }
+    if too_much:
+        faces = ", ".join(f"{face} {100 * share:.0f} %" for face, share in too_much.items())
+        most = ", ".join(f"{100 * cut_in_training[face]:.0f} %" for face in too_much)
+        warnings.append(
+            f"the field of view cuts through the head (outermost slice as share of the largest: {faces}; "
+            f"in training at most {most})"
         )
     coarsest = float(max(spacing_mm))
     if coarsest > _COARSEST * domain["spacing_mm"]:
@@ -175,75 +193,23 @@ def check_domain(
             "mr_gray_p75_of_training": list(domain["mr_gray_p75"]),
             "head_mm": float(head_mm),
             "head_mm_of_training": list(domain["fov_mm"]),
+            "cut_shares": dict(cuts or {}),
+            "cut_shares_of_training": dict(cut_in_training),
             "technique": technique or "unknown: the file does not say",
             "techniques_of_training": list(domain["techniques"]),
         },
     )
 
 
-def histogram_distance(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    """Wasserstein distance of order 1 of two relative histograms, in units of the 75th percentile.
-
-    Args:
-        one: Normalised counts (256,).
-        other: Likewise.
-    """
-    return float(np.abs(np.cumsum(one) - np.cumsum(other)).sum() / _UNIT)
-
-
-def relative_histogram(histogram: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Rescale the gray of a histogram so that its 75th percentile becomes level 128; what exceeds 255 counts as 255.
-
-    Args:
-        histogram: Normalised counts of levels 0..255.
-    """
-    unit = max(_percentile_level(histogram), 1.0)
-    # a level covers an interval of the new scale; spreading it evenly leaves no combs
-    edges = np.clip((np.arange(_LEVELS + 1) - 0.5) / unit * _UNIT + 0.5, 0.0, _LEVELS - 1.0)
-    cumulative = np.concatenate([[0.0], np.cumsum(histogram)])
-    new_edges = np.arange(_LEVELS + 1, dtype=np.float64)
-    new_edges[-1] = _LEVELS  # the last level takes all that is brighter
-    at = np.interp(new_edges, edges, cumulative, left=0.0, right=float(cumulative[-1]))
-    at[-1] = cumulative[-1]
-    return np.asarray(np.diff(at))
-
-
-def _head_mm(participant: StoredParticipant, settings: Mapping[str, Any]) -> float:
-    """Side of the largest frame that a mask fills; a patch is larger than its mask."""
-    spacing_mm = participant.geometry.spacing_mm
-    if settings.get("frame") != "patch":
-        return float(participant.sides.max()) * spacing_mm
-    masks = participant.data[CHANNELS.index("mask")]
-    return max(frame_of(mask > 0).side for mask in masks if mask.any()) * spacing_mm
-
-
-def _histogram(participant: StoredParticipant) -> NDArray[np.float64]:
-    """Gray levels within the mask of the axial slices (of all planes without any), each slice by its size in mm^2."""
-    entries = participant.in_plane(PLANES[0])
-    if entries.size == 0:
-        entries = np.arange(participant.n_slices)
-    mr, mask = CHANNELS.index("mr"), CHANNELS.index("mask")
-    counts = np.zeros(_LEVELS)
-    for entry in entries:
-        levels = participant.data[mr, entry][participant.data[mask, entry] > 0]
-        counts += np.bincount(levels, minlength=_LEVELS) * float(participant.sides[entry]) ** 2
-    total = counts.sum()
-    return counts / total if total > 0 else counts
-
-
-def _percentile_level(histogram: NDArray[np.floating]) -> float:
-    return float(np.searchsorted(np.cumsum(histogram), _QUANTILE * histogram.sum()))
-
-
-def _by_technique(relative: NDArray[np.float64], techniques: Sequence[str]) -> dict[str, list[list[float]]]:
+def _by_technique(relative: Sequence[NDArray[np.float64]], techniques: Sequence[str]) -> dict[str, list[Any]]:
     """Histograms per technique, sorted by their values."""
-    shapes: dict[str, list[list[float]]] = {name: [] for name in sorted(set(techniques))}
-    for histogram, technique in zip(relative, techniques, strict=True):
-        shapes[technique].append([round(float(share), 7) for share in histogram])
+    shapes: dict[str, list[Any]] = {name: [] for name in sorted(set(techniques))}
+    for histograms, technique in zip(relative, techniques, strict=True):
+        shapes[technique].append(histograms.round(6).tolist())
     return {name: sorted(found) for name, found in shapes.items()}
 
 
-def _threshold(relative: NDArray[np.float64], techniques: Sequence[str]) -> float:
+def _threshold(relative: Sequence[NDArray[np.float64]], techniques: Sequence[str]) -> float:
     """Largest distance of a participant to the nearest of the others.
 
     The only participant of its technique is passed over: without it, its technique is unknown, and it is rightly far.
@@ -253,9 +219,15 @@ def _threshold(relative: NDArray[np.float64], techniques: Sequence[str]) -> floa
         if list(techniques).count(technique) < 2:
             continue
         others = [relative[j] for j in range(len(techniques)) if j != i]
-        largest = max(largest, min(histogram_distance(relative[i], other) for other in others))
+        largest = max(largest, min(intensity_distance(relative[i], other) for other in others))
     return largest
 
 
 def _envelope(ranges: Sequence[Sequence[float]]) -> list[float]:
     return [min(float(low) for low, _ in ranges), max(float(high) for _, high in ranges)]
+
+
+def _largest(shares: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Per side the largest share."""
+    faces = sorted({face for one in shares for face in one})
+    return {face: max(one[face] for one in shares if face in one) for face in faces}

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from sct.core.errors import SctError
 from sct.core.volume import Volume
 from sct.geometry.resample import resample
+from sct.preparation.coverage import cut_shares
 from sct.preparation.domain import DomainCheck, check_domain, merge_domains
+from sct.preparation.intensity import evenly, gray_counts
 from sct.slices.frame import frame_of
 from sct.slices.planes import extract
 from sct.synthesis.ensemble import Ensemble
@@ -129,16 +131,23 @@ def compare_with_training(
         SctError: The mask is empty.
     """
     plane, masks = next(iter(head.slices.items()))
-    if not masks.any():
+    filled = np.flatnonzero(masks.any((1, 2)))
+    if not filled.size:
         raise SctError(NO_HEAD)
+    gray, spacing_mm = extract(isotropic.gray(plane), plane), isotropic.settings.spacing_mm
+    shown = filled[evenly(filled.size)]
+    counts = sum(gray_counts(np.rint(gray[k] * 255).astype(np.uint8), masks[k], spacing_mm) for k in shown)
+    # without a mask every slice is as large as the field of view
+    areas = {} if head.source == "none" else {name: stack.sum((1, 2)) for name, stack in head.slices.items()}
     largest = max(frame_of(mask).side for masks in head.slices.values() for mask in masks if mask.any())
     return check_domain(
         merge_domains([member.domain or {} for member in ensemble.members]),
         np.asarray(mr.data, np.float32),
-        extract(isotropic.gray(plane), plane)[masks],
-        largest * isotropic.settings.spacing_mm,
+        np.asarray(counts),
+        largest * spacing_mm,
         mr.spacing_mm.tolist(),
         technique,
+        cut_shares(areas),
     )
 
 
