@@ -1,6 +1,7 @@
 """Which of a patient's series are the pair that a cohort wants."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,8 +13,9 @@ from sct.io.dicom_series import Series, header_text
 __all__ = ["Proposal", "propose_pairs"]
 
 _LEAST_SLICES = 20  # fewer are no volume of a head
-# Reconstruction kernels for bone: Siemens H/Hr/B 60 and up, GE BONE..., Canon FC30..., Philips D and Y.
-_BONE_KERNELS = ("BONE", "EDGE", "SHARP", "60", "64", "67", "68", "69", "70", "75", "80", "FC3", "FC8")
+# Reconstruction kernels for bone: GE BONE, BONEPLUS, EDGE; Siemens B60, Hr64, Bl75 and the like; Canon FC30 and FC80 on;
+# Philips D and YA to YE.
+_BONE_KERNEL = re.compile(r"BONE|EDGE|SHARP|\b[A-Z]{1,2}(6\d|7\d|80)|\bFC[38]\d|^(D|Y[A-E])$")
 
 
 @dataclass(frozen=True)
@@ -83,4 +85,4 @@ def _mr_rank(series: Series) -> tuple[int, int]:
 def _ct_rank(series: Series) -> tuple[bool, int]:
     """Bone kernels first, then more (so thinner) slices."""
     kernel = header_text(series.header, "ConvolutionKernel").upper()
-    return any(mark in kernel for mark in _BONE_KERNELS), series.n_images
+    return _BONE_KERNEL.search(kernel) is not None, series.n_images
