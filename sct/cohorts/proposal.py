@@ -13,8 +13,8 @@ from sct.io.dicom_series import Series, header_text
 __all__ = ["Proposal", "propose_pairs"]
 
 _LEAST_SLICES = 20  # fewer are no volume of a head
-# Reconstruction kernels for bone: GE BONE, BONEPLUS, EDGE; Siemens B60, Hr64, Bl75 and the like; Canon FC30 and FC80 on;
-# Philips D and YA to YE.
+# Reconstruction kernels for bone: GE BONE, BONEPLUS, EDGE; Siemens B60, Hr64, Bl75 and the like; Canon FC30 and FC80
+# on; Philips D and YA to YE.
 _BONE_KERNEL = re.compile(r"BONE|EDGE|SHARP|\b[A-Z]{1,2}(6\d|7\d|80)|\bFC[38]\d|^(D|Y[A-E])$")
 
 

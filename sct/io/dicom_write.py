@@ -62,7 +62,7 @@ def write_ct_series(
         raise SctError(f"SeriesDescription {description!r}: at most 64 characters without backslash were expected")
     volume = _right_handed(volume_hu)
     require_perpendicular(volume, str(folder))
-    if folder.exists() and any(folder.iterdir()):
+    if folder.is_dir() and any(folder.iterdir()):
         raise SctError(f"{folder}: holds files already; a series goes into a folder of its own")
     original = _source_series(source)
     common = _common_header(original, description)

@@ -102,6 +102,8 @@ def test_mistakes_are_named_and_leave_nothing(tmp_path, mr_series):
     (tmp_path / "full" / "x").touch()
     with pytest.raises(SctError, match="holds files already"):
         write_ct_series(volume, tmp_path / "full")
+    with pytest.raises(SctError, match="is a file"):
+        write_ct_series(volume, tmp_path / "full" / "x")
     sheared = volume.affine.copy()
     sheared[0, 2] = 0.5
     with pytest.raises(SctError, match="not perpendicular"):
