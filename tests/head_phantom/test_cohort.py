@@ -69,6 +69,15 @@ def test_finished_participants_are_kept_and_changed_ones_made_again(tmp_path, ma
     assert made[6:] == [1]
 
 
+def test_another_version_of_the_phantom_makes_all_again(tmp_path, made, monkeypatch):
+    write_phantom_cohort(tmp_path, SMALL, 1)
+    monkeypatch.setattr("sct.head_phantom.settings.PHANTOM_VERSION", "next")
+    with pytest.raises(SctError, match="makes phantom version next only"):
+        PhantomSettings(2, 8.0, 0, version=SMALL.version)
+    write_phantom_cohort(tmp_path, PhantomSettings(2, 8.0, 0, version="next"), 1)
+    assert made == [0, 1, 0, 1]
+
+
 def test_participants_that_no_longer_belong_leave_the_table(tmp_path):
     write_phantom_cohort(tmp_path, SMALL, 1)
     write_phantom_cohort(tmp_path, PhantomSettings(1, 8.0, 0), 1)

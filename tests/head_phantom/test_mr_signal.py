@@ -3,8 +3,10 @@ import pytest
 from scipy import stats
 from scipy.optimize import minimize_scalar
 
-from sct.head_phantom.mr_scan import dephasing, field_shift_hz
+from sct.head_phantom.grid import Grid
+from sct.head_phantom.mr_scan import MrProtocol, dephasing, field_shift_hz, scan_mr
 from sct.head_phantom.mr_signal import (
+    Sequence,
     add_rician_noise,
     draw_sequence,
     spoiled_gradient_echo,
@@ -100,3 +102,44 @@ def test_dephasing_follows_the_sinc_of_a_linear_gradient():
     shift = np.broadcast_to(np.arange(20, dtype=np.float32)[:, None, None] * 50.0, (20, 4, 4))
     left = dephasing(np.ascontiguousarray(shift), 1.0, 2.0, 3.0)
     assert left == pytest.approx(abs(np.sinc(50.0 * 2.0 * 0.003)), rel=1e-4)
+
+
+def scanned_ball(technique, te_ms, ppm, shell_ppm=-1.5, radius_mm=8.0):
+    """Magnitude around a ball without signal in a 2 mm shell of weak signal (bone), and the distances from its centre.
+
+    The scanner adds nothing of its own: no noise, no shading, no blur.
+    """
+    n = 56
+    grid = Grid((0.5 - n / 2,) * 3, 1.0, (n,) * 3)
+    axis = grid.axis_mm(0)
+    r = np.sqrt(axis[:, None, None] ** 2 + axis[None, :, None] ** 2 + axis[None, None, :] ** 2)
+    signal = np.where(r < radius_mm, 0, np.where(r < radius_mm + 2, 0.1, 1)).astype(np.float32)
+    susceptibility = np.where(r < radius_mm, ppm, np.where(r < radius_mm + 2, shell_ppm, 0)).astype(np.float32)
+    protocol = MrProtocol(1.0, (50.0,) * 3, (0.0,) * 3, 1.0, (0.0, 0.0), 100.0, 0.0, 0.0, 10000.0, "axial")
+    sequence = Sequence(technique, 3.0, te_ms, 5.0, 5.0)
+    rng = np.random.default_rng(0)
+    image = scan_mr(
+        (signal, np.zeros_like(signal)), susceptibility, grid, np.zeros(3), sequence, protocol, rng
+    ).to_ras()
+    x, y, z = (image.affine[i, 3] + np.arange(image.shape[i]) for i in range(3))
+    distance = np.sqrt(x[:, None, None] ** 2 + y[None, :, None] ** 2 + z[None, None, :] ** 2)
+    return image.data / 10000, distance
+
+
+def test_susceptibility_costs_signal_at_air_and_bone_in_gre_and_hardly_without_echo_time():
+    lost = {}
+    for technique, te_ms, ppm in (("ZTE", 0.02, 9.4), ("UTE", 0.1, 9.4), ("GRE", 1.0, 9.4), ("GRE", 2.0, 9.4)):
+        image, distance = scanned_ball(technique, te_ms, ppm)
+        beside, far = image[(distance > 10.5) & (distance < 11.5)], image[(distance > 21) & (distance < 23)]
+        assert far == pytest.approx(1, abs=0.02)
+        lost[technique, te_ms] = 1 - np.percentile(beside, 5)
+    assert max(lost["ZTE", 0.02], lost["UTE", 0.1]) < 0.005
+    assert 0.01 < lost["GRE", 1.0] < lost["GRE", 2.0] / 2  # |sinc| falls with the square of the time
+    image, distance = scanned_ball("GRE", 2.0, 0.0, 0.0)
+    assert image[distance > 10.5] == pytest.approx(1, abs=1e-3)
+
+
+def test_metal_leaves_a_void_larger_than_itself_in_gre():
+    void = {te_ms: int((scanned_ball("GRE", te_ms, 190.0, 0.0, 2.0)[0] < 0.5).sum()) for te_ms in (0.0, 2.0)}
+    assert void[0.0] == pytest.approx(4 / 3 * np.pi * 4**3, rel=0.1)  # metal and shell
+    assert void[2.0] > 1.5 * void[0.0]

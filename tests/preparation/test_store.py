@@ -1,13 +1,14 @@
 import json
 import os
+import resource
 import signal
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sct.core.errors import SctError
-from sct.preparation import store as store_module
 from sct.preparation.store import Geometry, ParticipantRecord, SliceStore, write_participant
 from sct.slices.frame import Frame
 
@@ -78,25 +79,31 @@ def test_a_new_fingerprint_replaces_the_old_file_and_no_other_participants(tmp_p
     np.testing.assert_array_equal(old, pixels())  # whoever has it open reads on
 
 
-@pytest.mark.parametrize("failing", ["write", "json"])
-def test_a_full_disk_leaves_the_old_participant(tmp_path, monkeypatch, failing):
+@contextmanager
+def full_after(n_bytes):
+    """No file can grow beyond so many bytes: the kernel refuses the write, as it does on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize(("n_bytes", "file"), [(0, "p1-bbbbbbbb.npy"), (500, "p1-bbbbbbbb.npy"), (2000, "p1.json")])
+def test_a_full_disk_leaves_the_old_participant(tmp_path, n_bytes, file):
+    """Full before, and within, the data; and within the commit point, which is larger here."""
     write_participant(tmp_path, record(), batches(pixels()))
-
-    def full_disk(*_):
-        raise OSError(28, "No space left on device")
-
-    def failing_batches():
-        yield pixels()[:, :2]
-        full_disk()
-
-    if failing == "json":
-        monkeypatch.setattr(store_module, "write_json", full_disk)
-    with pytest.raises((SctError, OSError), match="No space left"):
-        write_participant(
-            tmp_path, record(fingerprint="b" * 64), failing_batches() if failing == "write" else batches(pixels(seed=1))
-        )
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    new = record(fingerprint="b" * 64, columns={"note": "x" * 3000})
+    with full_after(n_bytes), pytest.raises(SctError, match=rf"{file}: cannot be written \(File too large\)"):
+        write_participant(tmp_path, new, batches(pixels(seed=1)))
     np.testing.assert_array_equal(SliceStore(tmp_path).participant("p1").data, pixels())
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    left = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name in before}
+    assert left == before
+    assert not list(tmp_path.glob(".*"))
+    write_participant(tmp_path, new, batches(pixels(seed=1)))  # when there is space again
+    np.testing.assert_array_equal(SliceStore(tmp_path).participant("p1").data, pixels(seed=1))
 
 
 @pytest.mark.parametrize(("n_replaced", "is_new"), [(1, False), (2, False), (None, True)])

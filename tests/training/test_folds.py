@@ -8,16 +8,9 @@ from hypothesis import strategies as st
 from sct.core.errors import SctError
 from sct.training.folds import FoldPlan, fold_of
 
-cohorts = st.dictionaries(
-    st.text("abcdefgh0123", min_size=1, max_size=6),
-    st.tuples(st.integers(4, 30), st.sampled_from(["1", "2", "3"])),
-    min_size=6,
-    max_size=30,
-)
-
-
-def columns_of(cohort):
-    return {pid: {"institution": value} for pid, (_, value) in cohort.items()}
+ids = st.text("abcdefgh0123", min_size=1, max_size=6)
+cohorts = st.dictionaries(ids, st.integers(4, 30), min_size=6, max_size=30)
+"""Numbers of slices by participant."""
 
 
 @given(cohorts, st.integers(2, 5), st.integers(0, 5))
@@ -39,18 +32,17 @@ def test_folds_are_the_same_on_every_machine_and_vary_with_their_seed():
 @given(cohorts, st.sampled_from(["slice", "participant"]), st.integers(0, 3), st.floats(0.05, 0.6))
 def test_nobody_is_on_two_sides_and_the_union_is_all(cohort, val_unit, seed, val_fraction):
     plan = FoldPlan(val_unit=val_unit, val_fraction=val_fraction)
-    n_slices = {pid: n for pid, (n, _) in cohort.items()}
     tested = []
     for fold in plan.folds:
-        split = plan.split(n_slices, columns_of(cohort), fold, seed)
+        split = plan.split(cohort, {pid: {} for pid in cohort}, fold, seed)
         assert not set(split.test) & (set(split.train) | set(split.val))
         if val_unit == "participant":
             assert not set(split.train) & set(split.val)
-        for pid, n in n_slices.items():
+        for pid, n in cohort.items():
             parts = [part.get(pid, np.zeros(0, int)) for part in (split.train, split.val, split.test)]
             assert sorted(np.concatenate(parts)) == list(range(n))
         if val_unit == "slice":
-            learned = sum(n_slices[pid] for pid in n_slices if pid not in split.test)
+            learned = sum(n for pid, n in cohort.items() if pid not in split.test)
             assert sum(map(len, split.val.values())) == max(1, round(val_fraction * learned))
         tested += list(split.test)
     assert sorted(tested) == sorted(cohort)
@@ -69,31 +61,38 @@ def test_validation_slices_come_from_seed_and_fold_but_the_folds_do_not():
     assert val(0, 0)[1] == val(0, 1)[1]
 
 
-@given(cohorts)
-def test_generalizability(cohort):
-    columns, n_slices = columns_of(cohort), {pid: n for pid, (n, _) in cohort.items()}
-    members = {pid for pid in cohort if columns[pid]["institution"] == "1"}
-    others = set(cohort) - members
+@given(st.sets(ids, min_size=3, max_size=20), st.data())
+def test_generalizability(people, data):
+    """Everybody in the subset is tested once, and learning goes on inside it, outside of it, or on both."""
+    members = data.draw(st.sets(st.sampled_from(sorted(people)), min_size=2, max_size=len(people) - 1))
+    others = people - members
+    columns = {pid: {"institution": "1" if pid in members else "2"} for pid in people}
 
-    def plan(condition):
-        return FoldPlan(n_folds=2, condition=condition, column="institution", value="1")
+    def sides(condition, fold):
+        plan = FoldPlan(n_folds=2, condition=condition, column="institution", value="1")
+        split = plan.split(dict.fromkeys(people, 20), columns, fold, 0)
+        return {*split.train, *split.val}, set(split.test)
 
-    if len(members) < 2 or not others:
-        with pytest.raises(SctError):
-            for condition in ("baseline", "separate", "augmented"):
-                plan(condition).split(n_slices, columns, 0, 0)
-                plan(condition).split(n_slices, columns, 1 if condition != "separate" else 0, 0)
-            raise SctError  # everybody in the subset: baseline and augmented are the plain cross-validation
-        return
-    separate_learn, separate_test = plan("separate").participants(columns, 0)
-    assert (set(separate_learn), set(separate_test)) == (others, members)
-    for fold in (0, 1):
-        learn, test = plan("baseline").participants(columns, fold)
-        assert set(learn) | set(test) == members
-        more, same = plan("augmented").participants(columns, fold)
-        assert same == test
-        assert set(more) == set(learn) | others
-    assert plan("separate").folds == (0,)
+    assert sides("separate", 0) == (others, members)
+    (learn_0, test_0), (learn_1, test_1) = (sides("baseline", fold) for fold in (0, 1))
+    assert (learn_0, learn_1) == (test_1, test_0)
+    assert test_0 | test_1 == members
+    assert not test_0 & test_1
+    assert sides("augmented", 0) == (learn_0 | others, test_0)
+    assert sides("augmented", 1) == (learn_1 | others, test_1)
+
+
+@pytest.mark.parametrize("condition", ["baseline", "separate", "augmented"])
+@pytest.mark.parametrize(("n_members", "n_others"), [(0, 4), (1, 4), (4, 0)])
+def test_a_subset_that_is_too_small_or_everybody(condition, n_members, n_others):
+    columns = {f"p{k}": {"institution": "1" if k < n_members else "2"} for k in range(n_members + n_others)}
+    plan = FoldPlan(n_folds=2, condition=condition, column="institution", value="1")
+    wanting = {"separate": n_members == 0 or n_others == 0}.get(condition, n_members < 2)
+    if wanting:
+        with pytest.raises(SctError, match=r"experiment\.value=1|institution=1"):
+            plan.split(dict.fromkeys(columns, 20), columns, 0, 0)
+    else:
+        assert set(plan.split(dict.fromkeys(columns, 20), columns, 0, 0).test) <= {f"p{k}" for k in range(n_members)}
 
 
 @pytest.mark.parametrize(
