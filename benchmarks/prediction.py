@@ -1,14 +1,17 @@
-"""`sct.predict` against a MONAI loop over slices, and the limits of a whole 1 mm head.
+"""Prediction of a whole 1 mm head against plain MONAI (`peers/monai_prediction.py`), and its limits.
 
-The same MR of 190 x 230 x 190 voxels, three planes, the same network. Ours from file to file, with uncertainty,
-preview, record and viewer; of the loop only its pass over the slices counts, without reading, resampling and writing,
-so that the quick run may take every eighth slice.
+An MR of 190 x 230 x 190 voxels, three planes, the same network. Two comparisons, each of one thing with the same thing:
+the pass over the slices, from the gray volume and the slice masks in memory to three gray volumes in memory, after a
+warm-up on both sides; and the whole command from file to file, the start of Python included, where ours also finds the
+head, and writes uncertainty, preview, record and viewer. In the quick run the peer's pass takes every eighth slice.
 """
 
+import json
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +25,19 @@ LIMIT_S, LIMIT_GIB, LIMIT_GPU_S = 60.0, 4.0, 2.0
 
 
 def stages(plan: Plan) -> list[Stage]:
-    """Slices/s against the loop, and seconds from file to file."""
+    """Slices/s, and seconds from file to file."""
     common = {"scratch": str(plan.scratch), "device": plan.device}
     every = 1 if plan.full or plan.device == "cuda" else 8
-    sides = {
-        "ours": Side("benchmarks.prediction:ours", common),
-        "MONAI loop": Side("benchmarks.prediction:peer", common | {"batch": 1, "every": every}),
-        "MONAI loop in batches of 16": Side("benchmarks.prediction:peer", common | {"batch": 16, "every": every}),
-    }
     setup = heads.setup(plan)
     box = 600 if plan.full else 180
-    against = Stage(
-        "Prediction of a 1 mm head, three planes",
+    slices = Stage(
+        "Prediction of a 1 mm head, the pass over the slices of three planes",
         "slices/s",
-        sides,
+        {
+            "ours": Side("benchmarks.prediction:ours", common),
+            "MONAI loop": Side("benchmarks.prediction:peer", common | {"batch": 1, "every": every}),
+            "MONAI loop in batches of 16": Side("benchmarks.prediction:peer", common | {"batch": 16, "every": every}),
+        },
         [Ratio("ours", "MONAI loop", 3.0), Ratio("ours", "MONAI loop in batches of 16")],
         box,
         setup,
@@ -52,12 +54,19 @@ def stages(plan: Plan) -> list[Stage]:
         box,
         setup,
     )
-    door = Stage(
+    files = Stage(
         "Prediction of a 1 mm head, file to file",
         "s",
-        {"sct.predict": Side("benchmarks.prediction:door", common)},
-        [Ratio("sct.predict", LIMIT_S, 1.0), Ratio("sct.predict", LIMIT_GIB, 1.0, of="peak")],
-        box / 2,
+        {
+            "sct.predict": Side("benchmarks.prediction:door", common),
+            "MONAI script": Side("benchmarks.prediction:script", common),
+        },
+        [
+            Ratio("sct.predict", LIMIT_S, 1.0),
+            Ratio("sct.predict", LIMIT_GIB, 1.0, of="peak"),
+            Ratio("sct.predict", "MONAI script"),
+        ],
+        box,
         setup,
     )
     warm = Stage(
@@ -68,25 +77,69 @@ def stages(plan: Plan) -> list[Stage]:
         box / 2,
         setup,
     )
-    return [against, alone, door, *([warm] if plan.device == "cuda" else [])]
+    return [slices, alone, files, *([warm] if plan.device == "cuda" else [])]
 
 
 def ours(scratch: str, device: str) -> dict[str, Any]:
-    """As the door does it, without the start of Python."""
+    """As `sct.predict` does it."""
     import torch
 
-    from sct.synthesis.outputs import Request, predict_file
-    from sct.synthesis.plane_predictions import Options
+    from sct.slices.planes import PLANES
+    from sct.synthesis.volume_inference import BatchPredictor, square_frames
+
+    gray, head, loaded = _head(scratch)
+    size_px = int(loaded.hyper_parameters["prepare"]["size_px"])
+    predictor = BatchPredictor(loaded.network, torch.device(device))
+
+    def go(planes: Sequence[str]) -> tuple[int, float]:
+        start = time.perf_counter()
+        frames = [square_frames(gray, head.slices[plane], plane, size_px) for plane in planes]
+        cut_s = time.perf_counter() - start
+        for part in frames:
+            part.predict(predictor)
+        return sum(len(part.indices) for part in frames), cut_s
+
+    go(PLANES[-1:])
+    start = time.perf_counter()
+    n_slices, cut_s = go(PLANES)
+    seconds = time.perf_counter() - start
+    return {"value": n_slices / seconds, "slices": n_slices, "seconds": seconds, "cut_s": cut_s}
+
+
+def peer(scratch: str, device: str, batch: int, every: int) -> dict[str, Any]:
+    """The loop; slices of an axis at a time, in the order of ours."""
+    import torch
+
+    from benchmarks.peers.monai_prediction import predict_planes
+    from sct.slices.planes import restore
+
+    gray, head, loaded = _head(scratch)
+    masks = [torch.from_numpy(restore(head.slices[plane], plane).copy()) for plane in ("sagittal", "coronal", "axial")]
+    volume, network = torch.from_numpy(gray), loaded.network.to(device).eval()
+    size_px = int(loaded.hyper_parameters["prepare"]["size_px"])
+    predict_planes(volume, masks, network, size_px, device, batch, 8 * every)
+    start = time.perf_counter()
+    _, n_slices = predict_planes(volume, masks, network, size_px, device, batch, every)
+    seconds = time.perf_counter() - start
+    return {"value": n_slices / seconds, "slices": n_slices, "seconds": seconds}
+
+
+def _head(scratch: str) -> tuple[Any, Any, Any]:
+    """What both sides begin with: the gray isotropic volume, the masks of its slices, and the network."""
+    import torch
+
+    from sct.io.volumes import read_volume
+    from sct.preparation.settings import PrepareSettings
+    from sct.slices.planes import PLANES
+    from sct.synthesis.isotropic_mr import isotropic_mr
+    from sct.synthesis.synthesize import head_mask
+    from sct.training.checkpoint import load_network
 
     torch.set_num_threads(threads())
-    with tempfile.TemporaryDirectory() as folder:
-        request = Request(heads.head_in(scratch, "mr"), Path(folder) / "sct.nii.gz", [heads.checkpoint_in(scratch)])
-        start = time.perf_counter()
-        synthesis, _ = predict_file(request, Options(device=device))
-        seconds = time.perf_counter() - start
-    n_slices = sum(int(masks.any((1, 2)).sum()) for masks in synthesis.mask.slices.values())
-    steps = {f"{name}_s": value for name, value in synthesis.timings.seconds.items()}
-    return {"value": n_slices / seconds, "slices": n_slices, "seconds": seconds, **steps}
+    loaded = load_network(heads.checkpoint_in(scratch))
+    settings = PrepareSettings.from_plain(loaded.hyper_parameters["prepare"])
+    isotropic = isotropic_mr(read_volume(heads.head_in(scratch, "mr")), settings)
+    return isotropic.gray("axial"), head_mask(isotropic, "auto", PLANES), loaded
 
 
 def warm(scratch: str, device: str) -> dict[str, Any]:
@@ -106,30 +159,6 @@ def warm(scratch: str, device: str) -> dict[str, Any]:
     synthesize(mr, ensemble, Options(device=device), timings=timings)
     steps = {f"{name}_s": value for name, value in timings.seconds.items()}
     return {"value": time.perf_counter() - start, **steps}
-
-
-def peer(scratch: str, device: str, batch: int, every: int) -> dict[str, Any]:
-    """The loop."""
-    import torch
-
-    from benchmarks.peers.monai_prediction import predict
-    from sct.training.checkpoint import load_network
-
-    torch.set_num_threads(threads())
-    loaded = load_network(heads.checkpoint_in(scratch))
-    prepare = loaded.hyper_parameters["prepare"]
-    with tempfile.TemporaryDirectory() as folder:
-        n_slices, seconds = predict(
-            heads.head_in(scratch, "mr"),
-            Path(folder) / "sct.nii.gz",
-            loaded.network,
-            float(prepare["spacing_mm"]),
-            int(prepare["size_px"]),
-            device,
-            batch,
-            every,
-        )
-    return {"value": n_slices / seconds, "slices": n_slices, "seconds": seconds}
 
 
 def network(scratch: str, device: str, n_slices: int) -> float:
@@ -171,11 +200,29 @@ def peer_network(scratch: str, device: str, n_slices: int) -> float:
     return n_slices / (time.perf_counter() - start)
 
 
-def door(scratch: str, device: str) -> float:
-    """Seconds of the command."""
+def door(scratch: str, device: str) -> dict[str, Any]:
+    """Seconds of the command, and of its steps as its record has them."""
     with tempfile.TemporaryDirectory() as folder:
         words = [str(heads.head_in(scratch, "mr")), f"{folder}/sct.nii.gz"]
         words += ["--checkpoint", str(heads.checkpoint_in(scratch)), "--device", device]
-        start = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "sct.predict", *words], check=True, capture_output=True)
-        return time.perf_counter() - start
+        seconds = _command("sct.predict", *words)
+        record = json.loads(Path(folder, "sct.json").read_text(encoding="utf-8"))
+    return {"value": seconds, **{f"{name}_s": value for name, value in record["timings_s"].items()}}
+
+
+def script(scratch: str, device: str) -> float:
+    """Seconds of the peer's script."""
+    from sct.training.checkpoint import load_network
+
+    checkpoint = heads.checkpoint_in(scratch)
+    prepare = load_network(checkpoint).hyper_parameters["prepare"]
+    with tempfile.TemporaryDirectory() as folder:
+        words = [str(heads.head_in(scratch, "mr")), f"{folder}/sct.nii.gz", str(checkpoint)]
+        words += ["sct.models.light_unet:LightUNet", str(prepare["spacing_mm"]), str(prepare["size_px"]), device]
+        return _command("benchmarks.peers.monai_prediction", *words)
+
+
+def _command(module: str, *words: str) -> float:
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-W", "ignore", "-m", module, *words], check=True, capture_output=True)
+    return time.perf_counter() - start

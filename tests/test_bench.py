@@ -1,4 +1,4 @@
-"""The harness, the counted limits, the comparison of pages and the rule for compiling."""
+"""The harness, the counted limits, the comparison of pages, and peers that do what we do."""
 
 import json
 import math
@@ -9,8 +9,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import compare, networks
@@ -21,7 +23,6 @@ from benchmarks.harness import Plan, Ratio, RatioRow, Side, SideResult, Stage, S
 from benchmarks.limits import Ceilings, floor_s, needs_of, units_of
 from benchmarks.machine import kind
 from benchmarks.page import ratio_table, write_page
-from sct.training.machine import choose_compile
 
 ROOT = Path(__file__).parent.parent
 SIDES = "tests.bench_sides"
@@ -220,13 +221,27 @@ def test_the_bill_is_forty_cells_of_each_combination():
     assert "360 cells (9 of 9 combinations, 10 seeds, 4 folds): 5.40 GPU-hours (at most 6: met)" in bill([cell] * 9)
 
 
-def test_compiling_is_chosen_by_expected_steps_and_can_be_overridden():
-    cpu, gpu = torch.device("cpu"), torch.device("cuda", 0)
-    assert choose_compile(True, cpu, 1)
-    assert not choose_compile(False, gpu, 10**9)
-    assert not choose_compile("auto", cpu, 10**9)
-    assert not choose_compile("auto", gpu, 10)
-    assert choose_compile("auto", gpu, 10**6)
+def test_the_prediction_peer_does_what_we_do():
+    """Of a network that changes nothing, both bring back the volume inside the masks, up to their resizing."""
+    from benchmarks.peers.monai_prediction import predict_planes
+    from sct.slices.planes import restore
+    from sct.synthesis.mr_mask import mask_from_region
+    from sct.synthesis.volume_inference import BatchPredictor, square_frames
+
+    shape, planes = (20, 26, 22), ("sagittal", "coronal", "axial")
+    noise = ndimage.gaussian_filter(np.random.default_rng(0).random(shape), 2)
+    gray = np.asarray((noise - noise.min()) / np.ptp(noise), np.float32)
+    grid = np.meshgrid(*[np.linspace(-1, 1, n) for n in shape], indexing="ij")
+    head = mask_from_region(sum(axis**2 for axis in grid) < 0.7)
+    masks = [torch.from_numpy(restore(head.slices[plane], plane).copy()) for plane in planes]
+    theirs, n_slices = predict_planes(torch.from_numpy(gray), masks, torch.nn.Identity(), 64, batch=5)
+    assert n_slices == sum(int(part.any((1, 2)).sum()) for part in head.slices.values())
+    predictor = BatchPredictor(torch.nn.Identity(), torch.device("cpu"), "float32")
+    for plane, volume, mask in zip(planes, theirs, masks, strict=True):
+        mine = square_frames(gray, head.slices[plane], plane, 64).predict(predictor)
+        deep = ndimage.binary_erosion(mask.numpy(), iterations=2)  # at the edge, resizing mixes in what is masked
+        for one, other in ((mine, gray), (volume.numpy(), gray), (mine, volume.numpy())):
+            assert float(np.abs(one - other)[deep].mean()) < 0.02 * float(np.ptp(gray[deep]))
 
 
 @pytest.mark.slow
