@@ -9,7 +9,7 @@ import logging
 import os
 import tempfile
 import time
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from sct.training.augment import AugmentSettings, apply_affine
 from sct.training.datamodule import SliceBatch, SliceDataModule
 from sct.training.folds import Split
 from sct.training.loader import HostBatch
-from sct.training.machine import choose_precision, prepared_machine
+from sct.training.machine import choose_precision, compiled_training, prepared_machine
 from sct.training.task import SynthesisTask, adam
 
 __all__ = ["LEVERS", "StepTimer", "ours", "peer", "stages"]
@@ -188,8 +188,6 @@ def train_store(
         resident="mapped" if off == "resident" else resident,  # type: ignore[arg-type]
     )
     made = networks.make(network)
-    if off == "eager":
-        made.compile()
     task = (SynchronisingTask if off == "asynchronous" else SynthesisTask)(
         made,
         torch.nn.L1Loss(),
@@ -198,7 +196,13 @@ def train_store(
     )
     precision = "32-true" if off == "bf16" else choose_precision("auto", torch.device(device))
     timer = StepTimer(batch, steps, start_together)
-    with nullcontext() if off == "prepared_machine" else prepared_machine():
+    with ExitStack() as stack:
+        if off != "prepared_machine":
+            stack.enter_context(prepared_machine())
+        if off == "eager":
+            stack.enter_context(compiled_training(made))
+            if device == "cuda":
+                data.compile_maps()
         _trainer(timer, device, precision, steps, devices).fit(task, datamodule=data)
     return {"value": timer.slices_per_s, "precision": precision, "first_step_s": timer.first_step_s}
 

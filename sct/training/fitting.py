@@ -5,6 +5,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -23,7 +24,7 @@ from sct.training.callbacks import BestAndLast, EpochTable, PatientStopping
 from sct.training.checkpoint import read_checkpoint
 from sct.training.checkpoint_io import AtomicCheckpointIO
 from sct.training.datamodule import SliceDataModule
-from sct.training.machine import choose_compile, choose_precision, prepared_machine
+from sct.training.machine import choose_compile, choose_precision, compiled_training, prepared_machine
 from sct.training.task import SynthesisTask
 
 __all__ = ["ACCELERATORS", "PRECISIONS", "FitRecord", "TrainerSettings", "fit", "predict_slices", "test"]
@@ -128,12 +129,13 @@ def fit(
     table = EpochTable(folder / "metrics.csv")
     trainer = _trainer(settings, [best_and_last, stopping, table, _EpochLines(table), _EqualBuffers()], loggers, folder)
     batches = -(-len(datamodule.train_slices) // datamodule.batch_size)
-    compiled = choose_compile(settings.compile, settings.device(), batches * settings.max_epochs)
-    if compiled:
-        task.network.compile()
+    compiled = choose_compile(settings.compile, settings.device(), batches, settings.max_epochs)
+    if compiled and settings.device().type == "cuda":
+        datamodule.compile_maps()
     last = folder / "last.ckpt"
     try:
-        trainer.fit(task, datamodule, ckpt_path=str(last) if last.exists() else None)
+        with compiled_training(task.network) if compiled else nullcontext():
+            trainer.fit(task, datamodule, ckpt_path=str(last) if last.exists() else None)
     except SystemExit as stop:
         if isinstance(stop.__context__, KeyboardInterrupt):  # which Lightning turns into an exit, deaf to a second one
             signal.signal(signal.SIGINT, signal.default_int_handler)

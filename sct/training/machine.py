@@ -6,11 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor, nn
 
-__all__ = ["choose_compile", "choose_precision", "prepared_machine"]
+__all__ = ["choose_compile", "choose_precision", "compiled_training", "prepared_machine"]
 
-_COMPILE_PAYS_AFTER_STEPS = 3000
-"""Compiling takes about a minute; a step must win it back in tens of milliseconds at most."""
+_EXPECTED_EPOCHS = 30
+"""Epochs that a training is expected to last: patience ends it long before `max_epochs`. An assumption, on the long
+side, since compiling for nothing costs less than a minute."""
+
+_COMPILE_PAYS_AFTER_STEPS = 10_000
+"""Some 40 s of compiling, over the 4 ms that a step of Light U-Net at batch 128 may win on a current data-centre GPU.
+
+An estimate: the step's floor is 4 ms there, a third of that speed 12 ms, of which compiling may win a third. On a GPU,
+`benchmarks/gpu.py levers` measures it."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
@@ -36,17 +44,48 @@ def choose_precision(wanted: str, device: torch.device) -> str:
     return "bf16-mixed" if gains else "32-true"
 
 
-def choose_compile(wanted: bool | str, device: torch.device, n_steps: int) -> bool:
-    """Whether to compile the network: `auto` does on a GPU when that many training steps are expected to repay it.
+def choose_compile(wanted: bool | str, device: torch.device, steps_per_epoch: int, max_epochs: int) -> bool:
+    """Whether to compile the network: `auto` does on a GPU when so many training steps are expected that they repay it.
 
     Args:
         wanted: True, False or `auto`.
         device: The training device.
-        n_steps: Expected training steps of this process.
+        steps_per_epoch: Training batches of an epoch.
+        max_epochs: Epochs at most.
     """
     if wanted != "auto":
         return bool(wanted)
-    return device.type == "cuda" and n_steps >= _COMPILE_PAYS_AFTER_STEPS
+    steps = steps_per_epoch * min(max_epochs, _EXPECTED_EPOCHS)
+    return device.type == "cuda" and steps >= _COMPILE_PAYS_AFTER_STEPS
+
+
+@contextmanager
+def compiled_training(network: nn.Module, backend: str = "inductor") -> Iterator[None]:
+    """Within, training steps of whole batches run compiled; everything else runs as it is, so one graph is compiled.
+
+    Another size of a batch, evaluation mode and inference mode would each be compiled anew, some 40 s for a hundredth
+    of the slices. Afterwards the network is what it was.
+
+    Args:
+        network: Its `forward` takes one batch; the first batch in training mode counts as a whole one.
+        backend: Of `torch.compile`.
+    """
+    eager = network.forward
+    compiled = torch.compile(eager, dynamic=False, backend=backend)
+    whole: torch.Size | None = None
+
+    def forward(images: Tensor) -> Tensor:
+        nonlocal whole
+        if not (network.training and torch.is_grad_enabled()):
+            return eager(images)  # type: ignore[no-any-return]
+        whole = whole or images.shape
+        return (compiled if images.shape == whole else eager)(images)  # type: ignore[no-any-return]
+
+    network.forward = forward
+    try:
+        yield
+    finally:
+        del network.forward
 
 
 @contextmanager

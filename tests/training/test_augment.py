@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from sct.training.augment import AugmentSettings, apply_affine, sample_affine
+from sct.training.augment import AugmentSettings, apply_affine, gray_by_pixel, sample_affine
 
 NOTHING = AugmentSettings(0.0, 0.0, 0.0)
 
@@ -107,6 +107,14 @@ def test_batched_equals_one_by_one_and_channels_share_the_map():
         torch.testing.assert_close(apply_affine(batch[k : k + 1], theta[k : k + 1])[0], together[k])
     same = apply_affine(batch[:, :1].expand(-1, 2, -1, -1), theta)
     torch.testing.assert_close(same[:, 0], same[:, 1], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("settings", [NOTHING, AugmentSettings(), AugmentSettings(0.5, 180.0, 0.5)])
+@pytest.mark.parametrize("size", [32, 33])
+def test_pixel_by_pixel_equals_torchs_own_sampling(settings, size):
+    levels = torch.randint(0, 256, (9, 2, size, size), dtype=torch.uint8, generator=generator())
+    theta = sample_affine(9, settings, generator())
+    torch.testing.assert_close(gray_by_pixel(levels, theta), apply_affine(levels / 255, theta), rtol=0, atol=1e-5)
 
 
 def test_what_comes_from_outside_is_0():

@@ -170,6 +170,24 @@ def test_training_batches_are_augmented_gray_of_the_stored_levels(store):
     assert torch.equal(first.levels, levels)
 
 
+@pytest.mark.slow
+def test_compiled_maps_are_one_kernel_for_all_batches(store):
+    from torch._dynamo.utils import counters
+    from torch._inductor import metrics
+
+    plain, compiled = (make_data(store, seed=5) for _ in range(2))
+    compiled.compile_maps()
+    torch._dynamo.reset()
+    metrics.reset()
+    expected, found = (batches(data, "fit", "train") for data in (plain, compiled))
+    assert len({len(batch.mr) for batch in found}) == 2
+    for one, other in zip(expected, found, strict=True):
+        torch.testing.assert_close(other.mr, one.mr, rtol=0, atol=1e-4)
+        torch.testing.assert_close(other.ct, one.ct, rtol=0, atol=1e-4)
+    assert counters["stats"]["unique_graphs"] == 1
+    assert metrics.generated_kernel_count == 1
+
+
 def test_evaluation_batches_are_the_stored_levels_in_order(store):
     data = make_data(store)
     found = batches(data, "test", "test")
