@@ -3,7 +3,7 @@
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from sct._cells import is_baseline
 from sct._settings import fold_plan, trainer_settings
@@ -79,21 +79,25 @@ class CellRunner:
         return fold_plan(cfg).split(n_slices, columns, cell.fold, cell.seed)
 
     def _compare(self, work: CellWork) -> None:
-        """Refuse a folder that holds a run of something else."""
+        """Refuse a folder that holds a run of something else, or lies beside a fold of other slices."""
         if (work.folder / "config.yaml").exists():
             from sct.study.settings import read_config
 
             before = scientific(read_config(work.folder / "config.yaml"))
             difference = first_difference(before, scientific(work.config))
-            if difference is None and (work.folder / "split.json").exists():
-                slices, now = read_json(work.folder / "split.json").get("store_fingerprint"), self._fingerprint(work)
-                if slices != now:
-                    difference = f"the slices: store {slices} before, {now} now"
             if difference:
-                raise SctError(
-                    f"{work.folder}: holds a run of another configuration ({difference}); "
-                    "give this one a name with experiment.name=..., or remove the folder"
-                )
+                self._refuse(work.folder, difference)
+        now = self._fingerprint(work)
+        for split in sorted(work.folder.parent.glob("fold-*/split.json")):
+            slices = read_json(split).get("store_fingerprint")
+            if slices != now:
+                self._refuse(split.parent, f"the slices: store {slices} before, {now} now")
+
+    def _refuse(self, folder: Path, difference: str) -> NoReturn:
+        raise SctError(
+            f"{folder}: holds a run of another configuration ({difference}); "
+            "give this one a name with experiment.name=..., or remove the folder"
+        )
 
     def _fingerprint(self, work: CellWork) -> str:
         return self._store.fingerprint({*work.split.train, *work.split.val, *work.split.test})

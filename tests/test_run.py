@@ -250,9 +250,11 @@ def test_a_folder_of_another_configuration_is_refused_by_its_key(tiny: Doors) ->
 
 
 def test_a_folder_of_other_slices_is_refused(tiny: Doors) -> None:
-    tiny.run("fold=0")
-    answer = tiny.run("fold=0", "cohort.phantom.seed=5")
-    assert "slices" in answer.error
+    tiny.run("fold=0", "trainer.max_epochs=1")
+    for fold in (0, 1):  # not even beside it: the folds would be pooled
+        answer = tiny.run(f"fold={fold}", "trainer.max_epochs=1", "cohort.phantom.seed=5")
+        assert "fold-0: holds a run of another configuration (the slices: store " in answer.error
+    assert not (tiny.cell(fold=1) / "metrics.json").exists()
 
 
 def test_ones_own_loss(tiny: Doors, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,7 +88,9 @@ def _pooled_table(cells: Iterable[Cell], runs: Path, check: SettingsCheck, progr
         check.add(cell, folder)
         part = SumsTable.read_csv(folder / "sums.csv")
         counts = _slice_counts(part)
-        expected = read_json(folder / "split.json")["test"]
+        split = read_json(folder / "split.json")
+        check.add_slices(cell, folder, split.get("store_fingerprint"))
+        expected = split["test"]
         if counts != expected:
             odd = min(name for name in counts.keys() | expected.keys() if counts.get(name) != expected.get(name))
             raise SctError(

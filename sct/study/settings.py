@@ -1,4 +1,4 @@
-"""Refuse to put cells of different settings into one table."""
+"""Refuse to put cells of different settings, or of different slices, into one table."""
 
 import re
 from pathlib import Path
@@ -38,6 +38,7 @@ class SettingsCheck:
         self.config: dict[str, Any] | None = None
         self._seen: set[tuple[str, str, str, str]] = set()
         self._first: dict[tuple[str, ...], tuple[str, dict[str, Any]]] = {}
+        self._slices: dict[str, tuple[str, str]] = {}
 
     def add(self, cell: Cell, folder: Path) -> None:
         """Take in the cell of a run folder.
@@ -60,6 +61,20 @@ class SettingsCheck:
                 raise SctError(
                     f"{path}: other settings than {label}, under one name: {difference}; "
                     "keep them apart with experiment.name=..."
+                )
+
+    def add_slices(self, cell: Cell, folder: Path, fingerprint: str | None) -> None:
+        """Take in what a cell's slices were; None where it does not tell.
+
+        Raises:
+            SctError: Another cell of its experiment had others: the cohort, or how it is prepared, changed between.
+        """
+        if fingerprint is not None:
+            label, before = self._slices.setdefault(cell.experiment, (cell.label, fingerprint))
+            if before != fingerprint:
+                raise SctError(
+                    f"{folder}: made of other slices than {label} (store {fingerprint[:8]}, {before[:8]} there): the "
+                    "cohort changed between them; remove the older one and run it again"
                 )
 
 

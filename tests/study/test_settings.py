@@ -82,3 +82,13 @@ def test_an_unreadable_configuration_is_one_line(tmp_path, text):
     assert "\n" not in str(caught.value)
     with pytest.raises(SctError, match="not whole"):
         read_config(tmp_path / "absent.yaml")
+
+
+def test_cells_of_other_slices_never_meet(tmp_path):
+    checker = SettingsCheck()
+    for one, slices in ((cell(), "a" * 64), (cell(fold=1), "a" * 64), (cell(fold=2), None)):
+        checker.add_slices(one, tmp_path, slices)
+    elsewhere = Cell("phantom", "institution-1-baseline", "light_unet", "mae", 0, 0)
+    checker.add_slices(elsewhere, tmp_path, "b" * 64)
+    with pytest.raises(SctError, match="made of other slices than light_unet/mae/seed-0/fold-0"):
+        checker.add_slices(cell(seed=1), tmp_path, "b" * 64)
