@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from benchmarks.registration_picture import write_registration_picture
 from sct.cohorts.cohort import Participant, read_cohort
@@ -24,6 +25,7 @@ from sct.io.volumes import read_volume
 
 HEAD_HU = -300.0
 N_POINTS = 5000
+WORST_MM, WORST_DEG = 15.0, 10.0  # of what registration must take
 
 
 def head_points(ct: Volume) -> np.ndarray:
@@ -40,12 +42,31 @@ def some_landmarks(path: Path, count: int, folder: Path) -> Path:
     return folder / path.name
 
 
-def measure(participant: Participant, methods: list[str], count: int, folder: Path, pictures: Path | None) -> list[str]:
-    """One row of the table."""
+def worst_displacement(centre: np.ndarray, seed: int) -> np.ndarray:
+    """MR world -> CT world (4, 4): 15 mm and 10 degrees in drawn directions about a centre (3,)."""
+    axis, direction = (v / np.linalg.norm(v) for v in np.random.default_rng(seed).standard_normal((2, 3)))
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_rotvec(np.deg2rad(WORST_DEG) * axis).as_matrix()
+    matrix[:3, 3] = centre + WORST_MM * direction - matrix[:3, :3] @ centre
+    return matrix
+
+
+def measure(
+    participant: Participant,
+    methods: list[str],
+    count: int,
+    folder: Path,
+    pictures: Path | None,
+    worst_seed: int | None,
+) -> list[str]:
+    """One row of the table; with a seed, of the MR put back and displaced anew by `worst_displacement`."""
     mr, ct = read_volume(participant.mr), read_volume(participant.ct)
     record = participant.mr.with_name("displacement.json")
     truth = np.array(read_json(record)["mr_world_to_ct_world"])
     in_ct = head_points(ct)
+    if worst_seed is not None:
+        there, truth = truth @ mr.affine, worst_displacement(in_ct.mean(axis=0), worst_seed)
+        mr = Volume(mr.data, inverse(truth) @ there)
     in_mr = apply_affine(inverse(truth), in_ct)
     row = [participant.participant_id, participant.columns.get("technique", ""), participant.columns.get("age", "")]
     told = describe_affine(truth, in_mr.mean(axis=0))
@@ -74,14 +95,28 @@ def main() -> None:
         "--methods", nargs="+", default=["landmarks", "mutual_information", "landmarks + mutual_information"]
     )
     parser.add_argument("--landmarks", type=int, default=12, help="how many of the landmarks are used")
+    parser.add_argument(
+        "--worst",
+        action="store_true",
+        help=f"displace each MR anew, by {WORST_MM:g} mm and {WORST_DEG:g} degrees; mutual_information only",
+    )
     parser.add_argument("--pictures", type=Path, help="folder for a checkerboard picture of each result")
     arguments = parser.parse_args()
+    if arguments.worst:
+        arguments.methods = ["mutual_information"]
     try:
         cohort = read_cohort(arguments.cohort)
         with tempfile.TemporaryDirectory() as folder:
             rows = [
-                measure(one, arguments.methods, arguments.landmarks, Path(folder), arguments.pictures)
-                for one in cohort.participants
+                measure(
+                    one,
+                    arguments.methods,
+                    arguments.landmarks,
+                    Path(folder),
+                    arguments.pictures,
+                    100 + i if arguments.worst else None,
+                )
+                for i, one in enumerate(cohort.participants)
             ]
     except SctError as error:
         raise SystemExit(f"error: {error}") from error
