@@ -38,7 +38,8 @@ def show_ledger(arguments: Sequence[str]) -> None:
         return
     open_cells = ledger.cells(CellState.FAILED, CellState.MISSING)
     if open_cells:
-        print(f"\nto make the {len(open_cells)} cells that are failed or missing:\n  {command_for(plan, open_cells)}")
+        what = "the cell that is" if len(open_cells) == 1 else f"the {len(open_cells)} cells that are"
+        print(f"\nto make {what} failed or missing:\n  {command_for(plan, open_cells)}")
     sys.exit(INCOMPLETE)
 
 

@@ -51,7 +51,7 @@ def _imagenet() -> dict[str, Tensor]:
     except Exception as error:  # the hub raises its own, requests' and OS errors, by version
         raise SctError(
             "model.encoder_weights=imagenet: VGG-16's ImageNet weights cannot be fetched "
-            f"({_first_line(error)}); without a network bring torchvision's vgg16-397923af.pth "
+            f"({_reason(error)}); without a network bring torchvision's vgg16-397923af.pth "
             "(https://download.pytorch.org/models/vgg16-397923af.pth) or model.safetensors of the Hugging Face "
             "repository smp-hub/vgg16.imagenet, and pass it as model.encoder_weights=FILE"
         ) from error
@@ -85,7 +85,7 @@ def _read(path: Path) -> dict[str, Tensor]:
             "loaded; save a network's state_dict() with torch.save"
         ) from error
     except Exception as error:  # a damaged archive raises RuntimeError, EOFError, ValueError, KeyError, ...
-        raise SctError(f"{path}: damaged or not a weights file ({_first_line(error)})") from error
+        raise SctError(f"{path}: damaged or not a weights file ({_reason(error)})") from error
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
@@ -121,6 +121,7 @@ def _position(name: str) -> tuple[int, bool, str]:
     return (int(number) if number.isdigit() else 0, rest != "weight", rest)
 
 
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:160].rstrip(' .')}" if lines else type(error).__name__
+def _reason(error: BaseException) -> str:
+    """The first sentence of somebody else's error."""
+    sentence = " ".join(str(error).split()).partition(". ")[0].rstrip(".")
+    return f"{type(error).__name__}: {sentence}" if sentence else type(error).__name__

@@ -11,6 +11,7 @@ from sct.core.gray import gray_to_hu
 from sct.core.statistics import mean_interval
 from sct.study.paper import title_of_loss, title_of_model
 from sct.study.results import Row, Study
+from sct.study.subsets import subset_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,7 +28,7 @@ __all__ = [
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
 """Okabe and Ito's palette, told apart by colour-blind eyes, and one more."""
-_STYLES = ("-", "--", ":", "-.")
+_STYLES = ("-", "--", ":", "-.", (0, (6, 1)), (0, (3, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (8, 2, 2, 2)))
 _TISSUE_TITLES = {"air": "Air", "soft": "Soft tissue", "bone": "Bone"}
 
 Name = Callable[[Row], str]
@@ -181,14 +182,25 @@ def _curve(row: Row, key: str) -> tuple[Any, Any, Any]:
     return mean, low, high
 
 
-def _looks(rows: Sequence[Row]) -> tuple[dict[Row, str], dict[Row, str]]:
-    """Colour and line style of each row: colour tells models apart, or losses when there is one model."""
-    models = [row.model for row in rows]
-    losses = [f"{row.experiment}/{row.loss}" for row in rows]
-    first, second = (losses, models) if len(set(models)) == 1 else (models, losses)
-    outer, inner = list(dict.fromkeys(first)), list(dict.fromkeys(second))
-    colours = {row: _COLOURS[outer.index(key) % len(_COLOURS)] for row, key in zip(rows, first, strict=True)}
-    styles = {row: _STYLES[inner.index(key) % len(_STYLES)] for row, key in zip(rows, second, strict=True)}
+def _looks(rows: Sequence[Row]) -> tuple[dict[Row, str], dict[Row, Any]]:
+    """Colour and line style of each row, which together tell the rows apart.
+
+    Colour is the model, or the loss where there is one model, or the condition of a generalizability experiment.
+    """
+    one_model = len({row.model for row in rows}) == 1
+    pairs: list[tuple[str, str]] = []
+    for row in rows:
+        subset, loss = subset_of(row.experiment), f"{row.experiment}/{row.loss}"
+        if subset:
+            pairs.append((subset.condition, f"{subset.column}-{subset.value}/{row.model}/{row.loss}"))
+        else:
+            pairs.append((loss, row.model) if one_model else (row.model, loss))
+    outer, inner = (list(dict.fromkeys(keys)) for keys in zip(*pairs, strict=True))
+    colours, styles = {}, {}
+    for row, (first, second) in zip(rows, pairs, strict=True):
+        turn, place = divmod(outer.index(first), len(_COLOURS))
+        colours[row] = _COLOURS[place]
+        styles[row] = _STYLES[(inner.index(second) + turn) % len(_STYLES)]
     return colours, styles
 
 

@@ -165,4 +165,4 @@ def csv_comparisons(families: Mapping[str, Sequence[Comparison]]) -> str:
 
 def printed_difference(test: PairedTest, metric: Metric) -> str:
     """First minus second in print units, with its sign and one digit more than the metric has."""
-    return "—" if test.difference is None else f"{test.difference * metric.scale:+.{metric.digits + 1}f}"
+    return "—" if test.difference is None else f"{test.difference * metric.scale:+z.{metric.digits + 1}f}"

@@ -15,7 +15,9 @@ _NUMBERED = re.compile(r"(?:seed|fold)-(\d+)")
 
 
 def present_cells(runs: Path, cohort: str, experiment: str) -> list[Cell]:
-    """Cells of an experiment that have a run folder, finished or not, in order.
+    """Cells of an experiment that were begun, finished or not, in order.
+
+    A folder that holds nothing was claimed and left again because of a mistake in the words: it is no cell.
 
     Raises:
         SctError: There is none.
@@ -24,7 +26,7 @@ def present_cells(runs: Path, cohort: str, experiment: str) -> list[Cell]:
     cells = []
     for folder in root.glob("*/*/seed-*/fold-*"):
         seed, fold = (_NUMBERED.fullmatch(name) for name in (folder.parent.name, folder.name))
-        if seed and fold:
+        if seed and fold and any(folder.glob("[!.]*")):
             model, loss = folder.parts[-4:-2]
             cells.append(Cell(cohort, experiment, model, loss, int(seed[1]), int(fold[1])))
     if not cells:

@@ -153,6 +153,8 @@ _MODEL_TITLES = {
     "log_inversion": "Log inversion",
     "threshold": "Threshold",
     "linear_map": "Linear map",
+    "linear_map-zte": "Linear map, ZTE line",
+    "linear_map-petra": "Linear map, PETRA line",
     "histogram": "Histogram",
 }
 

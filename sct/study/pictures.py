@@ -25,7 +25,8 @@ __all__ = [
     "network_picture",
 ]
 
-_MOST_COLUMNS = 6
+_MOST_COLUMNS = 9
+"""Three networks, four classical baselines and two published lines."""
 _LOSS_ORDER = ("mae", "mix-4.4", "mse")
 
 
@@ -40,7 +41,8 @@ def network_picture(study: Study, runs: Path, n_examples: int = 4) -> "tuple[str
     rows = [row for row in trained if row.loss == loss] + [row for row in study.rows if row.loss == "none"]
     columns = {title_of_model(row.model): examples_of(study, row, runs) for row in rows[:_MOST_COLUMNS]}
     figure = comparison_picture(columns, n_examples)
-    return None if figure is None else (f"{title_of_loss(loss)} loss" if loss else "baselines", figure)
+    what = f"{title_of_loss(loss)} loss" if loss else "baselines"
+    return None if figure is None else (what + _of_many(rows), figure)
 
 
 def loss_picture(study: Study, runs: Path, n_examples: int = 4) -> "tuple[str, Figure] | None":
@@ -56,7 +58,11 @@ def loss_picture(study: Study, runs: Path, n_examples: int = 4) -> "tuple[str, F
         return None
     columns = {title_of_loss(row.loss): examples_of(study, row, runs) for row in rows[:_MOST_COLUMNS]}
     figure = comparison_picture(columns, n_examples)
-    return None if figure is None else (title_of_model(str(model)), figure)
+    return None if figure is None else (title_of_model(str(model)) + _of_many(rows), figure)
+
+
+def _of_many(rows: Sequence[Row]) -> str:
+    return f", the first {_MOST_COLUMNS} of {len(rows)}" if len(rows) > _MOST_COLUMNS else ""
 
 
 def examples_of(study: Study, row: Row, runs: Path) -> list[Examples]:

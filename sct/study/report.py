@@ -71,7 +71,7 @@ def render_report(
         table=[_table_line(line) for line in rows],
         has_paper=any(line.has_paper for line in rows),
         n=sample_size(study.rows),
-        tests={family: _test_lines(found) for family, found in tests.items()},
+        tests={family: (_test_lines(found), _beyond_reach(found)) for family, found in tests.items()},
         volumes=volumes,
         pictures=pictures,
         command=command,
@@ -143,6 +143,19 @@ def _test_lines(comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
         }
         lines.setdefault((c.held, c.first, c.second), []).append(cell)
     return [{"held": h, "first": a, "second": b, "cells": cells} for (h, a, b), cells in lines.items()]
+
+
+def _beyond_reach(comparisons: Sequence[Comparison]) -> str:
+    """A sentence where the participants are too few for any corrected p below 0.05; empty where they are not."""
+    n = max((c.over_participants.n for c in comparisons), default=0)
+    tests = sum(c.over_participants.p is not None for c in comparisons)
+    smallest = min(1.0, tests * 2.0 ** (1 - n))
+    if not tests or smallest < _SIGNIFICANT:
+        return ""
+    return (
+        f"Over participants (at most {n} a pair) nothing can be significant here: the smallest p that {tests} tests "
+        f"leave possible after correction is {smallest:.2g}."
+    )
 
 
 def _smallest_p(study: Study) -> str:

@@ -179,10 +179,11 @@ def test_imagenet_without_a_network_says_what_to_bring(monkeypatch: pytest.Monke
     import segmentation_models_pytorch.encoders as encoders
 
     def offline(*args: object, **kwargs: object) -> str:
-        raise huggingface_hub.errors.LocalEntryNotFoundError("no connection\nand a second line")
+        raise huggingface_hub.errors.LocalEntryNotFoundError("no connection\nto the hub. Please check and try again.")
 
     monkeypatch.setattr(encoders, "hf_hub_download", offline)
     message = refusal("imagenet")
+    assert "(LocalEntryNotFoundError: no connection to the hub)" in message
     assert "vgg16-397923af.pth" in message
     assert "model.encoder_weights=FILE" in message
 

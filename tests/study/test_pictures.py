@@ -15,6 +15,17 @@ from sct.study.charts import (
 from sct.study.examples import Examples
 from sct.study.pictures import comparison_picture, loss_picture, network_picture
 from sct.study.reading import read_study
+from sct.study.results import Row
+
+ALPHAS = ["mae", *(f"mix-{alpha}" for alpha in (0.5, 1, 2, 4.4, 8, 10, 20, 40)), "mse"]
+MANY_LOSSES = [("alpha", "light_unet", loss) for loss in ALPHAS]
+MANY_MODELS = [("table", model, loss) for model in ("light_unet", "vgg_unet") for loss in ALPHAS[:6]]
+MANY_MODELS += [("table", model, "none") for model in ("log_inversion", "threshold", "linear_map", "histogram")]
+CONDITIONS_OF_SUBSETS = [
+    (f"technique-{value}-{condition}", "light_unet", "mae")
+    for value in ("GRE", "UTE", "ZTE", "PETRA")
+    for condition in ("baseline", "separate", "augmented")
+]
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +107,13 @@ def test_curves_are_drawn_against_hu(study):
     expected = np.mean([seed.figures["bone_dice_curve"] for seed in study.rows[0].seeds], axis=0)
     np.testing.assert_allclose(line.get_ydata(), expected)
     assert len(figure.axes[0].lines) == len(study.rows)
+
+
+@pytest.mark.parametrize("names", [MANY_LOSSES, MANY_MODELS, CONDITIONS_OF_SUBSETS])
+def test_curves_can_be_told_apart(study, names):
+    rows = [Row(*name, study.rows[0].seeds) for name in names]
+    lines = bone_curves(study, rows).axes[0].lines
+    assert len({(line.get_color(), line.get_linestyle(), str(line._dash_pattern)) for line in lines}) == len(rows)
 
 
 def test_spread_has_a_dot_for_each_participant(study):

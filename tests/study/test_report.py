@@ -92,6 +92,8 @@ def test_the_page_can_be_read_on_its_own(written):
         "python -m sct.summarize <script>",
         "paired Wilcoxon",
         "0.0078 with 8 participants",
+        "Over participants (at most 8 a pair) nothing can be significant here: the smallest p that 54 tests leave "
+        "possible after correction is 0.42.",
         "doi 10.3174/ajnr.A7588",
         "-500 to 1500 HU",
         "sct 0.1.0",
@@ -137,6 +139,7 @@ const found = {
   rows: document.querySelectorAll('#table tbody tr').length,
   best: document.querySelectorAll('#table .best').length,
   first: document.querySelector('#table tbody tr').innerText,
+  cut: Math.max(...[...document.querySelectorAll('.scroll')].map(box => box.scrollWidth - box.clientWidth)),
   wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
   font: getComputedStyle(document.querySelector('#table')).borderCollapse,
 };
@@ -163,6 +166,7 @@ def test_chromium_shows_table_and_pictures(written, tmp_path):
     assert found["best"] == 6
     assert "Light U-Net" in found["first"]
     assert found["wide"] <= 0  # nothing sticks out of the window
+    assert found["cut"] <= 0  # nor has a table to be scrolled
     assert found["font"] == "collapse"
 
 

@@ -51,6 +51,9 @@ def test_what_lies_there_is_found_and_its_holes_are_expected(tmp_path):
         (gone.folder(tmp_path) / "metrics.json").unlink()
     (tmp_path / "phantom" / "main" / "summary").mkdir()
     (tmp_path / "phantom" / "main" / "light_unet" / "mae" / "notes").mkdir()
+    claimed_only = Cell("phantom", "main", "vgg_unet_tl", "mae", 0, 0).folder(tmp_path)
+    claimed_only.mkdir(parents=True)
+    (claimed_only / ".claim.lock").touch()
     present = present_cells(tmp_path, "phantom", "main")
     assert present == sorted(cells)
     import shutil
