@@ -123,33 +123,20 @@ def predict_planes(
     settings, device = ensemble.settings, choose_device(options.device)
     if not any(masks.any() for masks in mask.slices.values()):
         raise SctError(NO_HEAD)
-    is_patch = settings.frame == "patch"
-    grays: dict[str, NDArray[np.float32]] = {}
-    frames: dict[str, SquareFrames] = {}
-    with timings.step("slices"):
-        for plane in options.planes:
-            shared = next(iter(grays.values()), None) if settings.mr_scaling_unit == "volume" else None
-            grays[plane] = isotropic.gray(plane) if shared is None else shared
-            if not is_patch:
-                frames[plane] = square_frames(grays[plane], mask.slices[plane], plane, settings.size_px)
+    inputs = _Inputs(isotropic, mask, timings)
     running = {plane: MemberMean() for plane in options.planes}
     rounds = len(ensemble.members) * len(options.planes)
     bar = tqdm(total=rounds, desc="predict", unit="plane", mininterval=1, disable=not options.progress)
     for member in ensemble.members:
         with timings.step("load"):
             predictor = BatchPredictor(member.load(), device, options.precision, options.batch_size)
-        with timings.step("predict"):
-            for plane in options.planes:
-                if is_patch:
-                    gray = native_windows(
-                        grays[plane], mask.slices[plane], plane, settings.size_px, predictor, predictor.batch_size
-                    )
-                else:
-                    gray = frames[plane].predict(predictor)
-                if not np.isfinite(gray).all():
-                    raise SctError(f"{member.name}: predicts values that are not finite; the training diverged")
+        for plane in options.planes:
+            gray = inputs.predict(plane, predictor)
+            if not np.isfinite(gray).all():
+                raise SctError(f"{member.name}: predicts values that are not finite; the training diverged")
+            with timings.step("predict"):
                 running[plane].add(gray_to_hu(gray, settings.window))
-                bar.update()
+            bar.update()
     bar.close()
     return PlanePredictions(
         means_hu={plane: running[plane].mean for plane in options.planes},
@@ -159,3 +146,33 @@ def predict_planes(
         device=device.type,
         precision="bfloat16" if runs_in_bfloat16(device, options.precision) else "float32",
     )
+
+
+class _Inputs:
+    """What networks see of each plane; made for the first of them, just before it predicts, and kept for the others."""
+
+    def __init__(self, isotropic: IsotropicMr, mask: HeadMask, timings: Timings) -> None:
+        self._isotropic, self._mask, self._timings = isotropic, mask, timings
+        self._grays: dict[str, NDArray[np.float32]] = {}
+        self._frames: dict[str, SquareFrames] = {}
+
+    def predict(self, plane: str, predictor: BatchPredictor) -> NDArray[np.float32]:
+        """Gray 0..1 of the volume (X, Y, Z)."""
+        settings, masks = self._isotropic.settings, self._mask.slices[plane]
+        if settings.frame == "patch":
+            gray = self._gray(plane)
+            with self._timings.step("predict"):
+                return native_windows(gray, masks, plane, settings.size_px, predictor, predictor.batch_size)
+        if plane not in self._frames:
+            gray = self._gray(plane)
+            with self._timings.step("slices"):
+                self._frames[plane] = square_frames(gray, masks, plane, settings.size_px)
+        with self._timings.step("predict"):
+            return self._frames[plane].predict(predictor)
+
+    def _gray(self, plane: str) -> NDArray[np.float32]:
+        key = plane if self._isotropic.settings.mr_scaling_unit == "slice" else "volume"
+        if key not in self._grays:
+            with self._timings.step("slices"):
+                self._grays[key] = self._isotropic.gray(plane)
+        return self._grays[key]
