@@ -94,17 +94,20 @@ def gray_by_pixel(levels: Tensor, theta: Tensor) -> Tensor:
         Gray values 0..1, float32 (B, C, S, S).
     """
     n, channels, size, _ = levels.shape
+    # coordinates of every channel anew, in the shape of the result: the compiler then joins all of it
+    maps = theta[:, None, :, :, None, None].expand(-1, channels, -1, -1, -1, -1)
     centres = (2 * torch.arange(size, device=levels.device) + 1) / size - 1
-    x, y, maps = centres[None, None, :], centres[None, :, None], theta[..., None, None]
-    column, row = (((maps[:, k, 0] * x + maps[:, k, 1] * y + maps[:, k, 2]) * size + size - 1) / 2 for k in (0, 1))
+    x, y = centres, centres[:, None]
+    column, row = (
+        ((maps[:, :, k, 0] * x + maps[:, :, k, 1] * y + maps[:, :, k, 2]) * size + size - 1) / 2 for k in (0, 1)
+    )
     left, top = column.floor(), row.floor()
     slices = torch.arange(n, device=levels.device)[:, None, None, None]
-    numbers = torch.arange(channels, device=levels.device)[None, :, None, None]
-    total = torch.zeros((), device=levels.device)
+    numbers = torch.arange(channels, device=levels.device)[:, None, None]
+    total = torch.zeros_like(column)
     for j, right_share in ((left, left + 1 - column), (left + 1, column - left)):
         for i, lower_share in ((top, top + 1 - row), (top + 1, row - top)):
             inside = (i >= 0) & (i < size) & (j >= 0) & (j < size)
-            weight = torch.where(inside, right_share * lower_share, 0.0)
-            at = (slices, numbers, i.clamp(0, size - 1).long()[:, None], j.clamp(0, size - 1).long()[:, None])
-            total = total + weight[:, None] * levels[at]
+            pixels = levels[slices, numbers, i.clamp(0, size - 1).long(), j.clamp(0, size - 1).long()]
+            total = total + torch.where(inside, right_share * lower_share, 0.0) * pixels
     return total / 255
