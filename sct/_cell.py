@@ -130,7 +130,10 @@ class CellRunner:
             else:
                 make_cell(work, built=built)
         except SctError as error:
-            write_text(folder / "error.txt", f"{error}\n")
+            try:
+                write_text(folder / "error.txt", f"{error}\n")
+            except SctError:  # the disk is full: what it was first full for is told instead
+                raise error from None
             print(f"{work.cell.label}: {error}", file=sys.stderr)
             return False
         except Exception:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import resource
 import shutil
 import warnings
 from pathlib import Path
@@ -9,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from doors import TINY, Doors, same_weights
+from doors import TINY, TINY_TRAINING, Doors, same_weights
+from hand_made import GRIDS, write_hand_made_cohort
 
 from sct.core.figures import figures
 from sct.core.sums import SumsTable
+from sct.preparation.store import SliceStore
 from sct.study.examples import read_examples
 
 
@@ -268,6 +271,38 @@ def test_ones_own_loss(tiny: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["loss.name=huber", "loss.function._target_=mylosses.Huber", "+loss.function.delta=0.05"]
     assert tiny.run("fold=0", *words).code == 0
     assert (tiny.cell("huber") / "metrics.json").exists()
+
+
+def test_pairs_of_any_grid_lie_on_each_other_and_train(doors: Doors) -> None:
+    write_hand_made_cohort(doors.folder / "clinic")
+    words = ["cohort=folder", "cohort.root=clinic", "prepare.size_px=32", "prepare.spacing_mm=5", "prepare.jobs=1"]
+    answer = doors("run", *words, *TINY_TRAINING, "trainer.max_epochs=1", "data.n_folds=2", "loss=mix")
+    assert answer.code == 0, answer.err
+    assert "all 2 folds" in answer.out
+    store = SliceStore(doors.folder / "data/clinic/store-32px-5mm")
+    assert store.participant_ids == sorted(GRIDS)
+    for name in GRIDS:
+        mr, ct, mask = store.participant(name).data.astype(int)
+        brain = mr[(ct > 60) & (ct < 80)].mean()  # 35 HU is level 68
+        assert mr[ct > 200].mean() < 0.5 * brain  # bone
+        assert mr[(ct < 5) & (mask > 0)].mean() < 0.35 * brain  # air of the sinus, and of the hull's corners
+        assert store.record(name).columns["shoe size"].startswith("3")
+        assert {int(plane) for plane in store.record(name).planes} == {0, 1, 2}
+
+
+def test_a_full_disk_names_what_could_not_be_written_and_the_next_call_goes_on(
+    tiny: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8000, hard))  # best.ckpt is larger
+    try:
+        answer = tiny.run("fold=0", "trainer.max_epochs=1")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "best.ckpt: cannot be written (File too large)" in answer.error
+    assert "error.txt" not in answer.error
+    assert not (tiny.cell() / "best.ckpt").exists()
+    assert tiny.run("fold=0", "trainer.max_epochs=1").code == 0
 
 
 def test_whole_volumes_are_scored_beside_the_slices(tiny: Doors) -> None:

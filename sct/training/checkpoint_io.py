@@ -24,11 +24,13 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         Raises:
             SctError: The file cannot be written.
         """
-        with atomic_path(Path(path)) as temporary:
+        with atomic_path(Path(path)) as temporary, temporary.open("wb") as file:
             try:
-                torch.save(checkpoint, temporary)
-            except RuntimeError as error:  # how torch reports a full disk
-                raise OSError(str(error).partition("\n")[0]) from error
+                torch.save(checkpoint, file)
+            except RuntimeError as error:  # in which torch wraps the file's own error, say of a full disk
+                if isinstance(error.__context__, OSError):
+                    raise OSError(*error.__context__.args) from error
+                raise
 
     def load_checkpoint(self, path: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Read plain data, on the CPU; see `read_checkpoint`."""

@@ -100,8 +100,8 @@ def test_a_kill_while_writing_leaves_the_old_last(store, tmp_path, monkeypatch):
     train(store, tmp_path, 1)
     before = (tmp_path / "last.ckpt").read_bytes()
 
-    def half(checkpoint, path):
-        path.write_bytes(b"PK half a checkpoint")
+    def half(checkpoint, file):
+        file.write(b"PK half a checkpoint")
         raise Killed
 
     monkeypatch.setattr("sct.training.checkpoint.torch.save", half)
