@@ -2,7 +2,6 @@
 
 import csv
 import json
-import resource
 import shutil
 import warnings
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from doors import TINY, TINY_TRAINING, Doors, same_weights
+from full_disk import full_after
 from hand_made import GRIDS, write_hand_made_cohort
 
 from sct.core.figures import figures
@@ -290,15 +290,9 @@ def test_pairs_of_any_grid_lie_on_each_other_and_train(doors: Doors) -> None:
         assert {int(plane) for plane in store.record(name).planes} == {0, 1, 2}
 
 
-def test_a_full_disk_names_what_could_not_be_written_and_the_next_call_goes_on(
-    tiny: Doors, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (8000, hard))  # best.ckpt is larger
-    try:
+def test_a_full_disk_names_what_could_not_be_written_and_the_next_call_goes_on(tiny: Doors) -> None:
+    with full_after(8000):  # best.ckpt is larger
         answer = tiny.run("fold=0", "trainer.max_epochs=1")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "best.ckpt: cannot be written (File too large)" in answer.error
     assert "error.txt" not in answer.error
     assert not (tiny.cell() / "best.ckpt").exists()

@@ -1,12 +1,11 @@
 import json
 import os
-import resource
 import signal
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from full_disk import full_after
 
 from sct.core.errors import SctError
 from sct.preparation.store import Geometry, ParticipantRecord, SliceStore, write_participant
@@ -77,17 +76,6 @@ def test_a_new_fingerprint_replaces_the_old_file_and_no_other_participants(tmp_p
     assert names == ["p1-aaaaaaaa-aaaaaaaa.npy", "p1-aaaaaaaa.json", "p1-bbbbbbbb.npy", "p1.json"]
     np.testing.assert_array_equal(SliceStore(tmp_path).participant("p1").data, pixels(seed=1))
     np.testing.assert_array_equal(old, pixels())  # whoever has it open reads on
-
-
-@contextmanager
-def full_after(n_bytes):
-    """No file can grow beyond so many bytes: the kernel refuses the write, as it does on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize(("n_bytes", "file"), [(0, "p1-bbbbbbbb.npy"), (500, "p1-bbbbbbbb.npy"), (2000, "p1.json")])

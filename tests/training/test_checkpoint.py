@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from full_disk import full_after
 from short_training import MODEL, WIDTHS
 
 from sct.core.errors import SctError
@@ -112,16 +113,12 @@ def test_own_networks_are_built_when_their_package_is_allowed():
         build_network({"_target_": "torch.Generator"}, allow=["torch"])
 
 
-def test_a_full_disk_is_told_and_keeps_the_old_file(tmp_path, checkpoint, monkeypatch):
+@pytest.mark.parametrize("n_bytes", [0, 500, 3000])
+def test_a_full_disk_is_told_and_keeps_the_old_file(tmp_path, checkpoint, n_bytes):
     path = save(checkpoint, tmp_path / "last.ckpt")
     before = path.read_bytes()
-
-    def full(value, target):
-        target.write_bytes(b"PK")
-        raise RuntimeError("[enforce fail at inline_container.cc:603] . unexpected pos 64 vs 0")
-
-    monkeypatch.setattr("sct.training.checkpoint.torch.save", full)
-    with pytest.raises(SctError, match=r"last\.ckpt: cannot be written"):
+    assert len(before) > 3000
+    with full_after(n_bytes), pytest.raises(SctError, match=r"last\.ckpt: cannot be written \(File too large\)"):
         save(checkpoint, path)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
