@@ -14,10 +14,12 @@ import pytest
 import torch
 from dicom_making import write_series
 
+from sct.core.sums import SumsTable
 from sct.core.volume import Volume
 from sct.io.volumes import read_volume
 from sct.models.light_unet import LightUNet
 from sct.preparation.settings import PrepareSettings
+from sct.preparation.store import SliceStore
 
 SHAPE, SPACING_MM = (22, 26, 24), 4.0
 PREPARE = PrepareSettings(spacing_mm=SPACING_MM, size_px=32).to_plain()
@@ -139,6 +141,7 @@ def test_the_viewers_difference_is_red_where_the_synthetic_ct_is_darker(scene):
     shown = nib.Nifti1Image.from_bytes(gzip.decompress(base64.b64decode(layer["nifti"]))).get_fdata()
     ct, sct = (np.clip(nib.load(scene.folder / name).get_fdata(), -500, 1500) for name in ("ct.nii.gz", "out/s.nii.gz"))
     assert np.abs(shown - (ct - sct)).max() < 4  # steps of the layer's window
+    assert "inner air saturates at -500 HU" in page
 
 
 def test_the_technique_that_a_dicom_header_names_is_compared(scene):
@@ -155,6 +158,29 @@ def test_the_technique_that_a_dicom_header_names_is_compared(scene):
         record = json.loads((scene.folder / f"out/{echo_ms}.json").read_text())
         assert record["domain"]["technique"] == technique
         assert ("header reads as" in answer.err) == (technique != "ZTE")
+
+
+def test_crops_of_native_pixels_train_and_predict(tiny):
+    """A head of 24 pixels in crops of 16: cut, trained, tested and scored, then a new MR in blended windows."""
+    words = ["prepare.frame=patch", "prepare.size_px=16", "fold=0", "trainer.max_epochs=1", "metrics.rows=slice"]
+    answer = tiny.run(*words, "evaluate=volume")
+    assert answer.code == 0, answer.err
+    store = SliceStore(tiny.folder / "data/phantom/store-16px-8mm")
+    split = json.loads((tiny.cell() / "split.json").read_text())
+    (tested,) = split["test"]
+    record = store.participant(tested)
+    slices = set(zip(record.planes.tolist(), record.indices.tolist(), strict=True))
+    assert split["test"][tested] == record.n_slices > 2 * len(slices)  # counts are of crops
+    sums = SumsTable.read_csv(tiny.cell() / "sums.csv")
+    assert len(sums.rows) == len(slices)  # a row for a slice, whatever its crops
+    assert sums.pooled()["mask_n"] == np.count_nonzero(record.data[2])
+    scores = json.loads((tiny.cell() / "volumes.json").read_text())[tested]
+    assert scores["protocols"]["slices"]["planes"]["n_slices"] == pytest.approx(record.n_slices, rel=0.1)
+    mr = tiny.folder / f"data/phantom/cohort/{tested}/mr.nii.gz"
+    answer = tiny("predict", mr, "out/s.nii.gz", "--checkpoint", tiny.cell() / "best.ckpt", "--no-viewer")
+    assert answer.code == 0, answer.err
+    assert nib.load(tiny.folder / "out/s.nii.gz").shape == nib.load(mr).shape
+    assert json.loads((tiny.folder / "out/s.json").read_text())["prepare"]["frame"] == "patch"
 
 
 def test_an_input_is_never_replaced(scene):

@@ -310,6 +310,10 @@ def test_whole_volumes_are_scored_beside_the_slices(tiny: Doors) -> None:
     rows = list(csv.DictReader((tiny.cell() / "volumes.csv").open()))
     assert {row["volume"] for row in rows} == {"axial", "coronal", "sagittal", "fused", "planes"}
     assert {row["mask"] for row in rows} == {"mr", "ct"}
+    for found in scores.values():
+        assert "inner air saturates at -500 HU" in found["note"]
+        assert -1 <= found["uncertainty"]["spearman_r"] <= 1
+        assert 0 <= found["uncertainty"]["bone_errors_in_top_share"] <= 1
     (row,) = [
         row
         for row in rows
