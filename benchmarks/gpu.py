@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ if __package__ in (None, ""):  # run as a script: its folder's names must not hi
     sys.path[0] = str(ROOT)
 
 from benchmarks import networks  # noqa: E402
+from benchmarks.bill import LOSSES, MODELS, bill  # noqa: E402
 from benchmarks.harness import (  # noqa: E402
     Plan,
     Ratio,
@@ -48,9 +50,8 @@ from benchmarks.page import write_page  # noqa: E402
 
 __all__ = ["main"]
 
-MODELS, LOSSES = ("light_unet", "vgg_unet", "vgg_unet_tl"), ("mae", "mse", "mix")
-CELLS_PER_COMBINATION = 40  # 10 seeds x 4 folds
-BILL_LIMIT_H, BUSY_TARGET, SEVERAL_TARGET = 6.0, 0.95, 1.3
+_CELLS = [f"cells:{model}:{loss}" for model in MODELS for loss in LOSSES]
+BUSY_TARGET, SEVERAL_TARGET = 0.95, 1.3
 STEPS = (
     "cohort",
     "limits",
@@ -109,7 +110,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--tiny", action="store_true")
     chosen = parser.parse_args(arguments)
-    unknown = [step for step in chosen.steps if step.partition(":")[0] not in STEPS]
+    known = [*STEPS, *(f"cells:{model}" for model in MODELS), *_CELLS]
+    unknown = [step for step in chosen.steps if step not in known]
     if unknown:
         parser.error(f"{unknown[0]}: one of {', '.join(STEPS)}, cells:MODEL, cells:MODEL:LOSS")
     end_children_when_ended()
@@ -120,7 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
     plan = Plan(scratch, tiny=chosen.tiny, device=device, threads=len(os.sched_getaffinity(0)))
     job = Job(chosen.work.resolve(), plan, chosen.repeats, chosen.tl_weights and chosen.tl_weights.resolve())
     failed = False
-    for step in chosen.steps or STEPS:
+    for step in _one_by_one(chosen.steps or STEPS):
         start = time.perf_counter()
         try:
             _run_step(job, step)
@@ -132,15 +134,19 @@ def main(arguments: list[str] | None = None) -> int:
     return int(failed)
 
 
+def _one_by_one(steps: Sequence[str]) -> list[str]:
+    """Steps, with `cells` and `cells:MODEL` as one for each combination, which is kept as soon as it has ended."""
+    cells = {step: [cell for cell in _CELLS if f"{cell}:".startswith(f"{step}:")] for step in steps}
+    return [one for step in steps for one in cells[step] or [step]]
+
+
 def _run_step(job: Job, step: str) -> None:
     name, _, rest = step.partition(":")
     if name == "cohort":
         _keep(job, name, {"prepare_s": job.door("prepare")})
     elif name == "cells":
         model, _, loss = rest.partition(":")
-        for one in (model,) if model else MODELS:
-            for other in (loss,) if loss else LOSSES:
-                _keep(job, f"cell-{one}-{other}", run_cell(job, one, other))
+        _keep(job, f"cell-{model}-{loss}", run_cell(job, model, loss))
     elif name == "several":
         _keep(job, name, {"stages": [several(job).to_json()]})
     else:
@@ -247,32 +253,6 @@ def publish(job: Job, out: Path) -> None:
 def _stage(plain: dict[str, Any]) -> StageResult:
     sides = {name: SideResult(**side) for name, side in plain["sides"].items()}
     return StageResult(**plain | {"sides": sides, "ratios": [RatioRow(**row) for row in plain["ratios"]]})
-
-
-def bill(cells: list[dict[str, Any]]) -> str:
-    """Seconds of each combination, and hours of the paper's 360 cells."""
-    lines = [
-        "## The study's bill\n",
-        "Seed 0, fold 0 of each combination, from the start of the command to its end.\n",
-        "| model | loss | s per cell | of it epochs | epochs | slices/s | MAE HU | Dice |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for cell in cells:
-        name = f"{cell['model']}{' (random weights stand in)' if cell['stands_in'] else ''}"
-        figures = [f"{cell[key]:.1f}" for key in ("seconds", "training_s")] + [str(cell["epochs"])]
-        figures += [_or_dash(cell[key], form) for key, form in (("train_slices_per_s", ".0f"), ("mae_hu", ".1f"))]
-        figures.append(_or_dash(cell["bone_dice"], ".3f"))
-        lines.append(f"| {name} | {cell['loss']} | {' | '.join(figures)} |")
-    hours = sum(cell["seconds"] for cell in cells) * CELLS_PER_COMBINATION / 3600
-    n = len(cells) * CELLS_PER_COMBINATION
-    lines.append(f"\n{n} cells ({len(cells)} of 9 combinations, 10 seeds, 4 folds): {hours:.2f} GPU-hours")
-    if len(cells) == len(MODELS) * len(LOSSES):
-        lines[-1] += f" (at most {BILL_LIMIT_H:g}: {'met' if hours <= BILL_LIMIT_H else '**missed**'})"
-    return "\n".join(lines) + "\n"
-
-
-def _or_dash(value: float | None, form: str) -> str:
-    return "-" if value is None else format(value, form)
 
 
 def _compiling(stages: list[StageResult]) -> list[str]:

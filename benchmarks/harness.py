@@ -61,11 +61,13 @@ class Plan:
 class Side:
     """A function called in a child process: `module:function`, with arguments of plain types.
 
-    It returns a number, or a mapping with `value` and anything else worth keeping.
+    It returns a number, or a mapping with `value` and anything else worth keeping. `environment` is added to the
+    child's: for what libraries read when they are loaded.
     """
 
     function: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -220,6 +222,7 @@ def run_side(side: Side, threads: int, limit_s: float) -> SideResult:
     ]
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": path, "SCT_BENCH_THREADS": str(threads)}
+    environment |= side.environment
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

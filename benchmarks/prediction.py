@@ -29,7 +29,7 @@ def stages(plan: Plan) -> list[Stage]:
     common = {"scratch": str(plan.scratch), "device": plan.device}
     every = 1 if plan.full or plan.device == "cuda" else 8
     setup = heads.setup(plan)
-    box = 600 if plan.full else 180
+    box = 600 if plan.full else 120 if plan.device == "cuda" else 180
     slices = Stage(
         "Prediction of a 1 mm head, the pass over the slices of three planes",
         "slices/s",

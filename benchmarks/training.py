@@ -67,6 +67,8 @@ def stages(plan: Plan) -> list[Stage]:
         for lever, text in LEVERS.items()
         if not (plan.tiny and lever == "eager")
     }
+    if plan.device == "cpu" and not plan.tiny:  # GNU's OpenMP; ours neither sets it nor advises it
+        off["threads that sleep sooner"] = Side(mine.function, mine.arguments, {"GOMP_SPINCOUNT": "10000"})
     levers = Stage(
         f"Levers of {title[0].lower()}{title[1:]}",
         "slices/s",

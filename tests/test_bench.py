@@ -16,9 +16,10 @@ from scipy import ndimage
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import compare, networks
+from benchmarks.bill import LOSSES, MODELS, bill
 from benchmarks.epoch_profile import busy_share
 from benchmarks.equivalence import _rows
-from benchmarks.gpu import bill
+from benchmarks.gpu import STEPS, _one_by_one
 from benchmarks.harness import Plan, Ratio, RatioRow, Side, SideResult, Stage, StageResult, run_stage
 from benchmarks.limits import Ceilings, floor_s, needs_of, units_of
 from benchmarks.machine import kind
@@ -242,6 +243,13 @@ def test_the_prediction_peer_does_what_we_do():
         deep = ndimage.binary_erosion(mask.numpy(), iterations=2)  # at the edge, resizing mixes in what is masked
         for one, other in ((mine, gray), (volume.numpy(), gray), (mine, volume.numpy())):
             assert float(np.abs(one - other)[deep].mean()) < 0.02 * float(np.ptp(gray[deep]))
+
+
+def test_every_cell_is_a_step_of_its_own():
+    steps = _one_by_one(STEPS)
+    assert steps[:-9] == list(STEPS[:-1])
+    assert {tuple(step.split(":")[1:]) for step in steps[-9:]} == {(m, loss) for m in MODELS for loss in LOSSES}
+    assert _one_by_one(["cells:vgg_unet", "limits"]) == [*(f"cells:vgg_unet:{loss}" for loss in LOSSES), "limits"]
 
 
 @pytest.mark.slow
