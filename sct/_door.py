@@ -41,6 +41,8 @@ def hydra_door(task: Callable[[Any], Any], config_name: str) -> None:
     import hydra
 
     one_line_errors(lambda: check_choices(sys.argv[1:]))
+    # Hydra's parser takes the overrides in one piece only, not `a=1 -m b=2`.
+    sys.argv[1:] = sorted(sys.argv[1:], key=lambda given: given not in {"-m", "--multirun"})
     register_resolvers()
     # Hydra then raises instead of printing a traceback of its own; the line below is ours to word.
     shows_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
@@ -162,6 +164,9 @@ def _one_line(error: BaseException) -> str:
     override = getattr(error, "override", None)
     if override:
         return f"{override}: not an override that Hydra can read ({text.splitlines()[0]}); quote lists and blanks"
+    several = re.search(r"Ambiguous value for argument '([^']+)'", text)
+    if several:
+        return f"{several.group(1)}: several values; with -m they are a sweep, in brackets one list"
     key = re.search(r"Could not override '([^']+)'", text)
     if key:
         name = key.group(1)

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, TYPE_CHECKING, Any
 
+from sct._preflight import SWEEP_FLAGS
 from sct.core.errors import SctError
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def run_on_gpus(plan: "Plan", words: Sequence[str]) -> None:
     from sct.study.ledger import ledger_text, read_ledger
 
     environments = _environments(plan.config.launcher.processes)
-    codes = _run([*(word for word in words if not word.startswith("launcher")), "launcher=serial"], environments)
+    cells_words = [word for word in words if word not in SWEEP_FLAGS and not word.startswith("launcher")]
+    codes = _run(["-m", *cells_words, "launcher=serial"], environments)
     runs = Path(plan.config.runs)
     cells = [planned.cell for planned in plan.cells]
     ledger = read_ledger(cells, runs)

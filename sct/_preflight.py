@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sct._sweep import Plan
     from sct.study.subsets import Subset
 
-__all__ = ["SWEEP_FLAGS", "checked_plan", "needs_plan"]
+__all__ = ["SWEEP_FLAGS", "check_subsets", "checked_plan", "needs_plan"]
 
 SWEEP_FLAGS = {"-m", "--multirun"}
 _PLANNED = ("experiment=", "launcher=")
@@ -29,26 +29,40 @@ def checked_plan(words: Sequence[str]) -> "Plan":
 
     Raises:
         SctError: Two experiments at once; a seed, fold, column or value that is not there; a wrong value in any job; a
-            subset smaller than the number of folds. A sweep would meet them in one of its jobs, after having trained in
-            others.
+            subset smaller than the number of folds; no SLURM for launcher=slurm. A sweep would meet them in one of its
+            jobs, after having trained in others.
         hydra.errors.HydraException: Unknown choices, keys, or grammar.
     """
     from sct._settings import check_configuration
+    from sct._slurm import check_slurm
     from sct._sweep import plan_cells
-    from sct.study.subsets import subset_of
 
     def check(config: "DictConfig") -> None:
         check_configuration(config, on_this_machine=config.launcher.name != "slurm")
 
     plan = plan_cells(words, check=check)
-    subsets = {subset for planned in plan.cells if (subset := subset_of(planned.cell.experiment))}
-    for subset in sorted(subsets):
-        _check_subset(plan.config, subset)
+    check_subsets(plan)
+    if plan.config.launcher.name == "slurm":
+        check_slurm()
     return plan
 
 
+def check_subsets(plan: "Plan") -> None:
+    """See whether the cohort has the participants that the plan's generalizability experiments need.
+
+    Raises:
+        SctError: No cohort folder; a column or value that is not there; a subset smaller than the number of folds; one
+            without others to train on.
+    """
+    from sct.study.subsets import subset_of
+
+    subsets = {subset for planned in plan.cells if (subset := subset_of(planned.cell.experiment))}
+    for subset in sorted(subsets):
+        _check_subset(plan.config, subset)
+
+
 def _check_subset(config: "DictConfig", subset: "Subset") -> None:
-    """Somebody must be in the subset, and in cross-validation somebody in each fold."""
+    """Somebody must be in the subset, in cross-validation somebody in each fold, in `separate` somebody outside."""
     from sct._door import word
     from sct._participants import participant_rows, values_of_column
 
@@ -57,10 +71,17 @@ def _check_subset(config: "DictConfig", subset: "Subset") -> None:
         raise SctError(
             f"experiment.value={subset.value}: nobody has this {subset.column}; there are {', '.join(values)}"
         )
-    n = sum(word(row.get(subset.column, "")) == subset.value for row in participant_rows(config))
+    rows = participant_rows(config)
+    n = sum(word(row.get(subset.column, "")) == subset.value for row in rows)
     n_folds = int(config.data.n_folds)
+    if subset.condition == "separate" and n == len(rows):
+        raise SctError(
+            f"experiment.value={subset.value}: everybody has this {subset.column}, so nobody is left to train on for "
+            "experiment.condition=separate; take another experiment.column"
+        )
     if subset.condition != "separate" and n < n_folds:
         raise SctError(
-            f"experiment.value={subset.value}: {n} participants have this {subset.column}, too few for "
-            f"data.n_folds={n_folds}; take fewer folds, or another experiment.value"
+            f"experiment.value={subset.value}: {n} participant{' has' if n == 1 else 's have'} this {subset.column}, "
+            f"too few for data.n_folds={n_folds}; take fewer folds, another experiment.value, or a column that makes "
+            "larger groups"
         )

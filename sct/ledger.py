@@ -22,11 +22,12 @@ def show_ledger(arguments: Sequence[str]) -> None:
     """Print the states of the cells that the words name, and the command that makes those not done.
 
     Raises:
-        SctError: A mistake in the words.
+        SctError: A mistake in the words; the cohort has no participants for missing cells.
         SystemExit: Code 3, when a cell is not done.
     """
     from pathlib import Path
 
+    from sct._preflight import check_subsets
     from sct._sweep import command_for, plan_cells
     from sct.study.cells import CellState
     from sct.study.ledger import ledger_text, read_ledger
@@ -38,6 +39,7 @@ def show_ledger(arguments: Sequence[str]) -> None:
         return
     open_cells = ledger.cells(CellState.FAILED, CellState.MISSING)
     if open_cells:
+        check_subsets(plan)  # no command for cells that cannot be made
         what = "the cell that is" if len(open_cells) == 1 else f"the {len(open_cells)} cells that are"
         print(f"\nto make {what} failed or missing:\n  {command_for(plan, open_cells)}")
     sys.exit(INCOMPLETE)

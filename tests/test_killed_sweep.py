@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from doors import TINY, TINY_TRAINING, Doors
 
-SWEEP = ["-m", *TINY, *TINY_TRAINING, "loss=mae,mse", "seed=0,1", "fold=0", "examples=0"]
+SWEEP = [*TINY, "-m", *TINY_TRAINING, "loss=mae,mse", "seed=0,1", "fold=0", "examples=0"]
 LABELS = [f"light_unet/{loss}/seed-{seed}/fold-0" for loss in ("mae", "mse") for seed in (0, 1)]
 TWO = ["launcher=local_gpus", "launcher.processes=2", "trainer.accelerator=cpu"]
 
@@ -35,9 +35,10 @@ def undisturbed(tiny: Doors, *words: str) -> dict[str, bytes]:
 
 
 def start(folder: Path, *words: str) -> "subprocess.Popen[str]":
-    """The sweep in a process of its own."""
+    """The sweep in a process of its own; a launcher that shares it needs no -m."""
+    sweep = [word for word in SWEEP if word != "-m" or TWO[0] not in words]
     return subprocess.Popen(
-        [sys.executable, "-m", "sct.run", *SWEEP, *words],
+        [sys.executable, "-m", "sct.run", *sweep, *words],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -107,18 +108,37 @@ def test_one_of_two_processes_is_killed(tiny: Doors) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["launcher.processes=0"], "launcher.processes=0: must be auto"),
-        (["launcher.processes=two"], "launcher.processes=two: must be auto"),
-        (["launcher.processes=1.5"], "launcher.processes=1.5: must be auto"),
+        (["launcher=local_gpus", "launcher.processes=0"], "launcher.processes=0: must be auto"),
+        (["launcher=local_gpus", "launcher.processes=two"], "launcher.processes=two: must be auto"),
+        (["launcher=local_gpus", "launcher.processes=1.5"], "launcher.processes=1.5: must be auto"),
+        (["launcher=local_gpus"], "torch finds no GPU here"),
+        ([], "loss=mae,mse: several values; with -m they are a sweep"),
     ],
 )
-def test_a_mistake_is_one_line(tiny: Doors, words: list[str], told: str) -> None:
-    assert told in tiny("run", *SWEEP, "launcher=local_gpus", *words).error
-
-
-def test_no_gpu_is_one_line(tiny: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mistake_is_one_line(tiny: Doors, monkeypatch: pytest.MonkeyPatch, words: list[str], told: str) -> None:
     monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
-    assert "torch finds no GPU here" in tiny("run", *SWEEP, "launcher=local_gpus").error
+    assert told in tiny("run", *[word for word in SWEEP if word != "-m"], *words).error
+
+
+@pytest.mark.parametrize(
+    ("programs", "told"),
+    [
+        ({"srun": "", "sinfo": ""}, "there is no sbatch on this machine"),
+        ({"sbatch": "", "srun": "", "sinfo": "echo sinfo: error: no controller >&2; exit 1"}, "sinfo: error: no contr"),
+    ],
+)
+def test_no_slurm_is_one_line_and_nothing_is_trained_here(
+    tiny: Doors, monkeypatch: pytest.MonkeyPatch, programs: dict[str, str], told: str
+) -> None:
+    folder = tiny.folder / "bin"
+    folder.mkdir()
+    for name, script in programs.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    answer = tiny.run("launcher=slurm")  # a single job, without -m
+    assert told in answer.error
+    assert not (tiny.folder / "runs").exists()
 
 
 def test_each_process_sees_one_gpu_of_those_that_are_ours(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,13 @@
 """The door `sct.ledger`: counts, command, exit codes, errors in one line."""
 
+import os
 import shlex
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from doors import TINY, TINY_TRAINING
 from study.fabricated import grid, make_runs
 
 from sct.ledger import main
@@ -52,6 +56,21 @@ def test_open_cells_end_with_3_and_a_command_that_names_exactly_them(folder, mon
     assert capsys.readouterr().out.splitlines()[2].split() == ["all", "0", "0", "1", "3"]
 
 
+def test_the_printed_command_makes_the_missing_cells_in_a_shell(tiny):
+    words = [*TINY, *TINY_TRAINING, "trainer.max_epochs=1", "examples=0", "loss=mae,mse", "fold=[0]", "runs='my runs'"]
+    words += ["+cohort.where.sex=[M,F]", "+cohort.where.age={max: 99}"]
+    answer = tiny("ledger", *words)
+    assert answer.code == 3, answer.err
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = answer.out.splitlines()[-1]
+    done = subprocess.run(
+        command, shell=True, cwd=tiny.folder, env={**os.environ, "PATH": path}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(list((tiny.folder / "my runs").rglob("fold-0/metrics.json"))) == 2
+    assert tiny("ledger", *words).code == 0
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
@@ -59,6 +78,15 @@ def test_open_cells_end_with_3_and_a_command_that_names_exactly_them(folder, mon
         (["modle=light_unet"], "error: modle: no such key"),
         (["seed=x"], "error: seed=x: give a whole number"),
         (["loss=mae,"], "error: "),
+        (["experiment=hospital", "experiment.value=9"], "error: experiment.value=9: nobody has this institution"),
+        (
+            ["experiment=hospital", "experiment.column=field_strength", "cohort.phantom.participants=4"],
+            "error: experiment.value=3.0: everybody has this field_strength",
+        ),
+        (
+            ["experiment=hospital", "experiment.column=age", "experiment.condition=baseline"],
+            "error: experiment.value=0.07: 1 participant has this age, too few for data.n_folds=4",
+        ),
     ],
 )
 def test_mistakes_end_with_1_in_one_line(folder, monkeypatch, capsys, words, line):

@@ -24,6 +24,8 @@ _INCIDENTAL = {
     "trainer.accelerator",
     "trainer.compile",
 }
+# What is made of a choice, with all its arguments; the keys beside it only lead there.
+_MADE = {"model": "model.network", "loss": "loss.function"}
 
 
 def scientific(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,7 +53,14 @@ def first_difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str |
 
 
 def _is_incidental(key: str) -> bool:
-    return any(key == name or key.startswith(f"{name}.") for name in _INCIDENTAL)
+    group, _, rest = key.partition(".")
+    if group in _MADE:
+        return rest != "name" and not _is_in(key, _MADE[group])
+    return any(_is_in(key, name) for name in _INCIDENTAL)
+
+
+def _is_in(key: str, node: str) -> bool:
+    return key == node or key.startswith(f"{node}.")
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -46,8 +46,8 @@ def test_seed_fold_model_and_loss_may_differ_and_so_may_where_it_ran(tmp_path):
         ({"optim__lr": 0.01}, "optim.lr: 0.001 before, 0.01 now"),
         ({"prepare__size_px": 32}, "prepare.size_px: 16 before, 32 now"),
         ({"data__fold_seed": 1}, "data.fold_seed: 0 before, 1 now"),
-        ({"model__widths": [16, 32]}, r"model.widths: \(not set\) before, \[16, 32\] now"),
-        ({"loss__alpha": 2}, r"loss.alpha: \(not set\) before, 2 now"),
+        ({"model__network__widths": [16, 32]}, r"model.network.widths: \(not set\) before, \[16, 32\] now"),
+        ({"loss__function": {"alpha": 2}}, r"loss.function.alpha: \(not set\) before, 2 now"),
         ({"trainer__max_epochs": 3}, "trainer.max_epochs: 100 before, 3 now"),
     ],
 )
@@ -61,10 +61,18 @@ def test_the_first_difference_is_named_with_both_cells(tmp_path, change, line):
 
 
 def test_model_settings_are_compared_within_a_model_and_loss_settings_within_a_loss(tmp_path):
-    check(tmp_path, (cell(), {"model__widths": [16]}), (cell("vgg_unet"), {"model__widths": [64]}))
-    check(tmp_path / "b", (cell(loss="mix-1"), {"loss__alpha": 1}), (cell(loss="mix-2"), {"loss__alpha": 2}))
-    with pytest.raises(SctError, match=r"loss\.alpha: 1 before, 2 now"):
-        check(tmp_path / "c", (cell(loss="mix"), {"loss__alpha": 1}), (cell("vgg_unet", "mix"), {"loss__alpha": 2}))
+    check(tmp_path, (cell(), {"model__network__widths": [16]}), (cell("vgg_unet"), {"model__network__widths": [64]}))
+    check(
+        tmp_path / "b",
+        (cell(loss="mix-1"), {"loss__function": {"alpha": 1}}),
+        (cell(loss="mix-2"), {"loss__function": {"alpha": 2}}),
+    )
+    with pytest.raises(SctError, match=r"loss\.function\.alpha: 1 before, 2 now"):
+        check(
+            tmp_path / "c",
+            (cell(loss="mix"), {"loss__function": {"alpha": 1}}),
+            (cell("vgg_unet", "mix"), {"loss__function": {"alpha": 2}}),
+        )
 
 
 def test_a_baseline_does_not_care_for_training_settings_but_for_the_slices(tmp_path):
