@@ -69,6 +69,16 @@ class Doors:
         return self.folder / "runs/phantom/main" / model / loss / f"seed-{seed}" / f"fold-{fold}"
 
 
+def exit_code(monkeypatch: pytest.MonkeyPatch, door: str, *words: str) -> int:
+    """`python -m sct.<door> words...` where the test is, its output left to the test."""
+    monkeypatch.setattr(sys, "argv", [f"sct.{door}", *words])
+    try:
+        importlib.import_module(f"sct.{door}").main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
 def same_weights(a: Path, b: Path) -> bool:
     """Whether two checkpoints hold the same tensors, bit by bit."""
     from sct.training.checkpoint import read_checkpoint

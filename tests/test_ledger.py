@@ -7,22 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from doors import TINY, TINY_TRAINING
+from doors import TINY, TINY_TRAINING, exit_code
 from study.fabricated import grid, make_runs
-
-from sct.ledger import main
 
 WORDS = ["-m", "model=light_unet,log_inversion", "loss=mae,mix", "seed=0,1", "experiment.name=table"]
 
 
 def run(monkeypatch, *words):
-    """Exit code of the door with these words."""
-    monkeypatch.setattr(sys, "argv", ["sct.ledger", *words])
-    try:
-        main()
-    except SystemExit as stop:
-        return stop.code or 0
-    return 0
+    return exit_code(monkeypatch, "ledger", *words)
 
 
 @pytest.fixture

@@ -5,21 +5,15 @@ import subprocess
 import sys
 
 import pytest
+from doors import exit_code
 from study.fabricated import grid, make_cell, make_runs
 from study.test_comparisons import generalizability_cells
 
 from sct.study.cells import Cell
-from sct.summarize import main
 
 
 def run(monkeypatch, *words):
-    """Exit code of the door with these words."""
-    monkeypatch.setattr(sys, "argv", ["sct.summarize", *words])
-    try:
-        main()
-    except SystemExit as stop:
-        return stop.code or 0
-    return 0
+    return exit_code(monkeypatch, "summarize", *words)
 
 
 @pytest.fixture
