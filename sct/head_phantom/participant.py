@@ -25,7 +25,8 @@ __all__ = ["PhantomParticipant", "draw_anatomy", "make_participant"]
 
 Array = NDArray[np.float32]
 
-# Magnetic susceptibility relative to tissue, ppm (Schenck 1996): air +9.4, cortical bone +0.3 net, titanium +190.
+# Magnetic susceptibility relative to tissue, ppm: air and titanium by Schenck (Med Phys 1996); mineral is more
+# diamagnetic than tissue, by how much is assumed.
 _SUSCEPTIBILITY_PPM = {
     Tissue.OUTSIDE: 9.4,
     Tissue.AIR: 9.4,

@@ -14,7 +14,11 @@ __all__ = ["Filling", "nasal_distance", "paint_nose", "paint_sinuses", "sinus_di
 
 Array = NDArray[np.floating[Any]]
 Filling = dict[str, float]
-"""How full of fluid or swollen lining a sinus is, 0..1: keys "maxillary right", "maxillary left", "ethmoid", ..."""
+"""What is in the sinuses, by sinus and side, 0 where a key is missing.
+
+"maxillary right" is the height of the fluid as a share of the sinus's depth (1 and more: full), "maxillary swollen
+right" the mm by which the lining is thicker.
+"""
 
 
 def nasal_distance(canvas: Canvas) -> Array:

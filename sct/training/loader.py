@@ -39,7 +39,7 @@ class BatchPlan:
     """Which slices make which batch, and how they are mapped.
 
     Global batches are planned, then dealt to the processes, so that draws do not depend on their number: in training
-    each process gets a part of every batch; in evaluation each gets every so-manieth batch whole, since a network may
+    each process gets a part of every batch; in evaluation the processes take whole batches in turn, since a network may
     round otherwise in batches of another size and the sums shall be those of one process.
 
     Attributes:
