@@ -9,7 +9,7 @@ import numpy as np
 
 from sct.cohorts.headers import guess_technique
 from sct.core.errors import SctError
-from sct.core.files import write_json
+from sct.core.files import check_writable, staged, write_json
 from sct.core.gray import Window
 from sct.core.volume import Volume
 from sct.geometry.resample import resample
@@ -23,7 +23,6 @@ from sct.synthesis.notes import DISCLAIMER, saturation_note
 from sct.synthesis.plane_predictions import Options, Timings
 from sct.synthesis.preview import write_preview
 from sct.synthesis.record import record_of
-from sct.synthesis.staging import check_writable, staged
 from sct.synthesis.synthesize import Synthesis, synthesize
 
 __all__ = ["Request", "predict_file"]
@@ -95,7 +94,7 @@ def predict_file(request: Request, options: Options) -> tuple[Synthesis, dict[st
             )
     stem = request.out.name[: -len(suffix)]
     sct = Volume(np.rint(synthesis.hu.data).astype(np.int16), mr.affine)
-    with staged(request.out.parent) as folder:
+    with staged(request.out.parent, last=f"{stem}.json") as folder:
         with timings.step("write"):
             write_volume(sct, folder / request.out.name)
             write_volume(synthesis.uncertainty_hu, folder / f"{stem}_uncertainty{suffix}")

@@ -25,9 +25,7 @@ from sct.synthesis.volume_inference import (
     square_frames,
 )
 
-__all__ = ["NO_HEAD", "Options", "PlanePredictions", "Timings", "predict_planes"]
-
-NO_HEAD = "no head found in the MR; give --mask FILE, or --mask none to predict every slice whole"
+__all__ = ["Options", "PlanePredictions", "Timings", "predict_planes"]
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,7 @@ def predict_planes(
     timings = timings or Timings()
     settings, device = ensemble.settings, choose_device(options.device)
     if not any(masks.any() for masks in mask.slices.values()):
-        raise SctError(NO_HEAD)
+        raise SctError("the mask has no slice to predict")
     inputs = _Inputs(isotropic, mask, timings)
     running = {plane: MemberMean() for plane in options.planes}
     rounds = len(ensemble.members) * len(options.planes)

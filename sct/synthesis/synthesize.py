@@ -19,7 +19,7 @@ from sct.synthesis.fusion import Fused
 from sct.synthesis.grids import hu_on_grid, inside_on_grid, to_grid
 from sct.synthesis.isotropic_mr import IsotropicMr, isotropic_mr
 from sct.synthesis.mr_mask import HeadMask, head_region, mask_from_region, mask_of_everything, within
-from sct.synthesis.plane_predictions import NO_HEAD, Options, PlanePredictions, Timings, predict_planes
+from sct.synthesis.plane_predictions import Options, PlanePredictions, Timings, predict_planes
 
 __all__ = ["Synthesis", "compare_with_training", "head_mask", "synthesize"]
 
@@ -80,7 +80,7 @@ def synthesize(
     with timings.step("resample"):
         isotropic = isotropic_mr(mr, ensemble.settings, name)
     with timings.step("mask"):
-        head = head_mask(isotropic, mask, options.planes)
+        head = head_mask(isotropic, mask, options.planes, name)
         domain = compare_with_training(mr, isotropic, head, ensemble, technique)
     predictions = predict_planes(isotropic, head, ensemble, options, timings)
     with timings.step("fuse"):
@@ -103,7 +103,7 @@ def synthesize(
     )
 
 
-def head_mask(isotropic: IsotropicMr, mask: str | Volume, planes: Sequence[str]) -> HeadMask:
+def head_mask(isotropic: IsotropicMr, mask: str | Volume, planes: Sequence[str], name: str = "MR") -> HeadMask:
     """The mask that `--mask` asks for, within the MR's field of view.
 
     Raises:
@@ -119,21 +119,18 @@ def head_mask(isotropic: IsotropicMr, mask: str | Volume, planes: Sequence[str])
         head = mask_from_region(region, planes, "file")
     else:
         head = mask_from_region(head_region(isotropic.data, [settings.spacing_mm] * 3), planes)
-    return within(head, seen, settings.min_mask_mm2 / settings.spacing_mm**2)
+    head = within(head, seen, settings.min_mask_mm2 / settings.spacing_mm**2)
+    if not any(masks.any() for masks in head.slices.values()):
+        raise SctError(f"{name}: no head found; give --mask FILE, or --mask none to predict every slice whole")
+    return head
 
 
 def compare_with_training(
     mr: Volume, isotropic: IsotropicMr, head: HeadMask, ensemble: Ensemble, technique: str | None = None
 ) -> DomainCheck:
-    """Compare the MR, as the network sees it within the mask, with what the networks were trained on.
-
-    Raises:
-        SctError: The mask is empty.
-    """
-    plane, masks = next(iter(head.slices.items()))
+    """Compare the MR, as the network sees it within the mask (not empty), with what the networks were trained on."""
+    plane, masks = next((plane, masks) for plane, masks in head.slices.items() if masks.any())
     filled = np.flatnonzero(masks.any((1, 2)))
-    if not filled.size:
-        raise SctError(NO_HEAD)
     gray, spacing_mm = extract(isotropic.gray(plane), plane), isotropic.settings.spacing_mm
     shown = filled[evenly(filled.size)]
     counts = sum(gray_counts(np.rint(gray[k] * 255).astype(np.uint8), masks[k], spacing_mm) for k in shown)
