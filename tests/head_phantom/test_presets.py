@@ -1,4 +1,5 @@
 from collections import Counter
+from pathlib import Path
 from statistics import median
 
 import pytest
@@ -37,6 +38,20 @@ def test_phantom39_has_the_marginals_of_the_paper():
     assert min(ages) < 28 / 365.25 + 0.01
     assert max(ages) == 35
     assert median(ages) == 4.5
+
+
+def test_the_page_has_the_joint_table():
+    page = (Path(__file__).parents[2] / "docs" / "phantom.md").read_text(encoding="utf-8")
+    lines = [[cell.strip() for cell in line.strip("| ").split("|")] for line in page.splitlines() if "|" in line]
+    heading = next(line for line in lines if line[0] == "participants")
+    table = rows("phantom39", 39)
+    for institution in ("1", "2"):
+        stated = next(line for line in lines if line[0].startswith(f"institution {institution}"))
+        members = [row for row in table if row["institution"] == institution]
+        found = Counter(f"{row['mr_vendor']} {row['technique']}" for row in members) | Counter({"all": len(members)})
+        assert {name: int(n) for name, n in zip(heading[1:], stated[1:], strict=True) if n != "0"} == found
+    assert {row["mr_vendor"] for row in table if row["technique"] == "ZTE"} == {"GE"}
+    assert {row["mr_vendor"] for row in table if row["field_strength"] == "1.5"} == {"Siemens"}
 
 
 def test_the_smaller_preset_is_institution_1_of_the_larger():
