@@ -70,9 +70,8 @@ def test_padding_of_the_ct_does_not_bleed_into_the_body(participant):
     for padding in (-1024, -3024):
         padded = np.where(hu <= -1000, padding, hu).astype(np.float32)
         nib.save(nib.Nifti1Image(padded, image.affine), participant.ct)
-        results.append(
-            evaluate_volume(participant, ensemble_of([torch.nn.Identity()], SETTINGS), Options(device="cpu"))
-        )
+        options = Options(planes=("axial",), device="cpu")
+        results.append(evaluate_volume(participant, ensemble_of([torch.nn.Identity()], SETTINGS), options))
     assert results[0] == results[1]
 
 

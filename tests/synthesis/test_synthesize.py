@@ -33,14 +33,15 @@ def expected_hu(mr):
     order=st.permutations([0, 1, 2]),
     flips=st.tuples(*[st.sampled_from([-1, 1])] * 3),
     spacing=st.tuples(*[st.floats(2.5, 5.0)] * 3),
+    frame=st.sampled_from([{"frame": "resize"}, {"frame": "patch", "size_px": 16}]),
 )
 @settings(max_examples=15)
-def test_identity_network_gives_the_mr_back_on_its_own_grid(angles, order, flips, spacing):
+def test_identity_network_gives_the_mr_back_on_its_own_grid(angles, order, flips, spacing, frame):
     """On any grid the synthetic CT is the MR in HU: nothing is shifted, flipped or scaled on the way."""
     shape = tuple(int(np.ceil(90 / mm)) for mm in spacing)
     affine = affine_of(shape, spacing, angles, order, flips)
     mr = smooth_mr(shape, affine)
-    result = synthesize(mr, identity(), OPTIONS, mask="none")
+    result = synthesize(mr, identity(**frame), OPTIONS, mask="none")
     assert result.hu.shape == shape
     assert np.array_equal(result.hu.affine, affine)
     inner = tuple(slice(int(np.ceil(12 / mm)), -int(np.ceil(12 / mm))) for mm in spacing)
