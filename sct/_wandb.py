@@ -16,6 +16,7 @@ from pytorch_lightning.loggers import Logger
 from sct.core.errors import SctError
 from sct.core.files import write_text
 from sct.core.gray import Window, gray_to_hu
+from sct.study.paper import METRICS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WandbLogger", "check_login", "difference_image", "open_run", "without_paths"]
 
-_FIGURES = ("mae_hu", "mse_hu2", "pearson_r", "bone_precision", "bone_recall", "bone_dice")
+_FIGURES = tuple(metric.key for metric in METRICS)
 
 
 def check_login() -> None:
@@ -150,11 +151,8 @@ def _start(config: Mapping[str, Any], cell: "Cell", folder: Path) -> Any:
 
     settings = config["logger"]
     folder = folder.resolve()  # W&B's own process may have been started elsewhere
-    for name in (
-        "WANDB_DATA_DIR",
-        "WANDB_CACHE_DIR",
-    ):  # tables that wait to be sent, logs; by default in the home folder
-        os.environ[name] = str(folder / "wandb")
+    # Tables that wait to be sent, and logs: by default in the home folder.
+    os.environ |= {"WANDB_DATA_DIR": str(folder / "wandb"), "WANDB_CACHE_DIR": str(folder / "wandb")}
     try:
         return wandb.init(
             project=settings["project"],
@@ -212,11 +210,11 @@ def _rows(sums: "SumsTable", window: Window) -> list[Iterable[Any]]:
 
 
 def _pictures(examples: "Examples", window: Window) -> "list[tuple[NDArray[np.uint8], str]]":
-    half_hu = window.width_hu
+    limit_hu = window.width_hu  # two levels a step: 255 levels of gray reach as far as the window is wide
     pictures = []
     for k, name in enumerate(examples.participant_ids):
         mr, ct, sct = examples.mr[k], examples.ct[k], examples.sct[k]
         image = np.concatenate([mr, ct, sct, difference_image(ct, sct)], axis=1)
         what = f"{name}, {examples.planes[k]} slice {examples.slice_indices[k]}"
-        pictures.append((image, f"{what}: MR, CT, sCT, difference (black to white: -{half_hu:g} to {half_hu:g} HU)"))
+        pictures.append((image, f"{what}: MR, CT, sCT, difference (black to white: -{limit_hu:g} to {limit_hu:g} HU)"))
     return pictures

@@ -121,7 +121,7 @@ class SumsTable:
         if tuple(header[:n_keys]) != _KEYS[: max(n_keys, 2)]:
             raise SctError(f"{path}: not a table of sums: the header must start with {','.join(_KEYS[:2])},{_COUNT}")
         if not text.endswith("\n") or any(len(line) != len(header) for line in lines):
-            raise SctError(f"{path}: truncated: its last line is incomplete; test the cell again")
+            raise SctError(f"{path}: truncated: its last line is incomplete; remove its folder and run the cell again")
         table = cls()
         try:
             for line in lines:
@@ -132,7 +132,10 @@ class SumsTable:
         except ValueError as error:
             raise SctError(f"{path}: not a table of sums: {error}") from error
         if len(table.rows) != expected:
-            raise SctError(f"{path}: truncated: {len(table.rows)} rows of {max(expected, 1)}; test the cell again")
+            raise SctError(
+                f"{path}: truncated: {len(table.rows)} rows of {max(expected, 1)}; remove its folder and run the "
+                "cell again"
+            )
         return table
 
     def _add_row(self, key: RowKey, row: Mapping[str, int]) -> None:

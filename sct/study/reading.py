@@ -19,6 +19,7 @@ __all__ = ["AVERAGES", "SCOPES", "read_study"]
 
 AVERAGES = ("pixels", "participants", "slices")
 SCOPES = ("frame", "mask")
+_AGAIN = "remove the run folder and run the cell again"
 
 
 def read_study(
@@ -65,7 +66,8 @@ def read_study(
                 table = _pooled_table(members, runs, check, progress)
                 folds = tuple(sorted(cell.fold for cell in members))
                 results.append(_seed_result(seed, folds, table, window_of(check.config or {}), scope, average))
-                versions |= {_text_of(cell.folder(runs) / "versions.json") for cell in members}
+                written = (cell.folder(runs) / "versions.json" for cell in members)
+                versions |= {json.dumps(_record(path)) for path in written if path.exists()}
             rows.append(Row(experiment, model, loss, tuple(results)))
     _same_slices(rows, int((check.config or {})["data"]["n_folds"]))
     rows.sort(key=lambda row: (row.experiment, *order_in_print(row.model, row.loss)))
@@ -76,7 +78,7 @@ def read_study(
         check.config or {},
         scope,
         average,
-        tuple(json.loads(text) for text in sorted(versions - {""})),
+        tuple(json.loads(text) for text in sorted(versions)),
     )
 
 
@@ -88,14 +90,14 @@ def _pooled_table(cells: Iterable[Cell], runs: Path, check: SettingsCheck, progr
         check.add(cell, folder)
         part = SumsTable.read_csv(folder / "sums.csv")
         counts = _slice_counts(part)
-        split = read_json(folder / "split.json")
+        split = _record(folder / "split.json")
         check.add_slices(cell, folder, split.get("store_fingerprint"))
-        expected = split["test"]
+        expected = split.get("test", {})
         if counts != expected:
             odd = min(name for name in counts.keys() | expected.keys() if counts.get(name) != expected.get(name))
             raise SctError(
                 f"{folder}/sums.csv: {counts.get(odd, 0)} slices of {odd}, but {expected.get(odd, 0)} in split.json; "
-                "run the cell again"
+                + _AGAIN
             )
         twice = counts.keys() & {key[0] for key in table.rows}
         if twice:
@@ -178,9 +180,12 @@ def _same_slices(rows: Iterable[Row], n_folds: int) -> None:
                 )
 
 
-def _text_of(path: Path) -> str:
-    """Text of an optional file; empty when there is none."""
-    return path.read_text(encoding="utf-8") if path.exists() else ""
+def _record(path: Path) -> dict[str, Any]:
+    """A JSON object of a run folder."""
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise SctError(f"{path}: holds no JSON object; {_AGAIN}")
+    return found
 
 
 def _named(cells: Sequence[Cell], most: int = 8) -> str:

@@ -99,7 +99,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise SctError(f"{path}: no such file; the run folder is not whole, run the cell again") from error
+        raise SctError(f"{path}: no such file; the run folder is not whole, remove it and run again") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SctError(f"{path}: cannot be read ({error})") from error
 

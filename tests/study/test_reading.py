@@ -146,6 +146,16 @@ def test_truncated_sums_are_one_line_that_names_the_file(four_folds):
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["split.json", "versions.json"])
+@pytest.mark.parametrize("text", ["", '{"test": {"p0', "[]"])
+def test_other_damaged_files_are_one_line_that_names_the_file(four_folds, name, text):
+    runs, cells = four_folds
+    (cells[2].folder(runs) / name).write_text(text)
+    with pytest.raises(SctError, match=rf"fold-2/{name}: (not readable as JSON|holds no JSON object)") as caught:
+        read_study(cells, runs)
+    assert "\n" not in str(caught.value)
+
+
 def test_sums_of_other_slices_than_the_split_says_are_refused(four_folds):
     runs, cells = four_folds
     shutil.copy(cells[0].folder(runs) / "sums.csv", cells[1].folder(runs) / "sums.csv")
