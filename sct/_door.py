@@ -69,8 +69,9 @@ def check_choices(words: Sequence[str]) -> None:
         if group not in _groups() or not is_override:
             continue
         if value.startswith("["):
-            several = re.sub(r"[\[\]]", "", value)
-            raise SctError(f"{text}: one choice at a time; `-m {group}={several}` runs one after the other")
+            names = value.replace("[", "").replace("]", "")
+            hint = "give each a command" if group == "experiment" else f"`-m {group}={names}` runs one after the other"
+            raise SctError(f"{text}: one choice at a time; {hint}")
         if not re.match(r"[A-Za-z_]", value) or value.lower() in {"null", "true", "false"}:
             raise SctError(f"{text}: no such choice; there are {', '.join(_choices(group))}")
 

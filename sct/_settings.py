@@ -42,9 +42,9 @@ def check_configuration(cfg: "DictConfig", on_this_machine: bool = True) -> None
         raise SctError(f"examples={cfg.examples}: must be a whole number, 0 for none")
     _plain(cfg, "metrics")
     fold_plan(cfg)
-    check_loading(cfg.data.batch_size, cfg.data.resident)
     sums_layout(cfg, prepare.window)
     trainer = trainer_settings(cfg)
+    check_loading(cfg.data.batch_size, cfg.data.resident, trainer.devices)
     if on_this_machine:
         trainer.check_machine()
     made(cfg, "augment")

@@ -37,6 +37,9 @@ def test_one_command_from_nothing_to_figures(doors: Doors) -> None:
         tested += split["test"]
         rows = list(csv.DictReader((folder / "metrics.csv").open()))
         assert [row["epoch"] for row in rows] == ["0", "1"]
+        found = json.loads((folder / "metrics.json").read_text())
+        assert found["precision"] in {"32-true", "bf16-mixed"}  # what `auto` came to
+        assert found["compiled"] is False
     assert sorted(tested) == ["sub-01", "sub-02", "sub-03", "sub-04"]
     pooled = SumsTable()
     for folder in folds:
@@ -99,6 +102,8 @@ def test_a_sweep_makes_a_cell_per_combination_and_a_baseline_once(tiny: Doors) -
     assert answer.code == 0, answer.err
     done = sorted((tiny.folder / "runs").rglob("fold-0/metrics.json"))
     assert done == [tiny.cell("none", model="log_inversion") / "metrics.json"]
+    fitted = json.loads(done[0].read_text())
+    assert (fitted["precision"], fitted["compiled"], fitted["epochs"]) == ("32-true", False, 0)
     answer = tiny("run", "-m", *_words(), "model.widths=[4,8]", "loss=mae,mse", "fold=0", "trainer.max_epochs=1")
     assert answer.code == 0, answer.err
     assert (tiny.cell("mae") / "metrics.json").exists()
@@ -154,7 +159,7 @@ def test_examples_are_the_test_slices_in_three_planes(tiny: Doors) -> None:
         ("loss=[mae,mse]", "`-m loss=mae,mse` runs one after the other"),
         ("model=[light_unet]", "model=[light_unet]: one choice at a time"),
         ("cohort=[phantom,phantom39]", "cohort=[phantom,phantom39]: one choice at a time"),
-        ("experiment=[table,alpha]", "experiment=[table,alpha]: one choice at a time"),
+        ("experiment=[table,alpha]", "one choice at a time; give each a command"),
         ("-m loss=[mae,mse],mix", "one choice at a time"),
         ("loss=[mae", "loss=[mae"),
         ("optim.lrr=1", "optim.lrr: no such key"),
@@ -176,6 +181,7 @@ def test_examples_are_the_test_slices_in_three_planes(tiny: Doors) -> None:
         ("data.val_unit=pixel", "data.val_unit=pixel"),
         ("data.batch_size=0", "data.batch_size=0"),
         ("data.batch_size=many", "data.batch_size=many"),
+        ("trainer.devices=17 trainer.accelerator=cpu", "data.batch_size=16: must be at least the number of processes"),
         ("data.resident=disk", "data.resident=disk"),
         ("-m seed=0,1 data.resident=disk", "data.resident=disk"),
         ("metrics.thresholds=[0.4,1.5]", "metrics.thresholds=[0.4, 1.5]"),

@@ -152,8 +152,7 @@ class SliceDataModule(LightningDataModule):
     ) -> SliceLoader:
         trainer = self.trainer
         rank, world_size = (0, 1) if trainer is None else (trainer.global_rank, trainer.world_size)
-        if batch_size < world_size:
-            raise SctError(f"data.batch_size={batch_size}: must be at least the number of processes, {world_size}")
+        check_loading(batch_size, self._resident, world_size)
         plan = BatchPlan(len(self._set(part)), batch_size, seed, augment, rank, world_size)
         source, device = self._sources[part], self._device()
         on_device = isinstance(source, ResidentSlices) and source.levels.device.type == device.type
@@ -184,14 +183,16 @@ def _mapped_by_torch(pair: Tensor, theta: Tensor) -> Tensor:
     return apply_affine(pair / 255, theta)
 
 
-def check_loading(batch_size: object, resident: object) -> None:
+def check_loading(batch_size: object, resident: object, n_processes: int = 1) -> None:
     """Look at settings of the data module that need no data.
 
     Raises:
-        SctError: One is wrong.
+        SctError: One is wrong, or processes would be left without a slice of a batch.
     """
     if not isinstance(batch_size, int) or batch_size < 1:
         raise SctError(f"data.batch_size={batch_size}: must be a whole number of at least 1")
+    if batch_size < n_processes:
+        raise SctError(f"data.batch_size={batch_size}: must be at least the number of processes, {n_processes}")
     if resident not in ("auto", "device", "memory", "mapped"):
         raise SctError(f"data.resident={resident}: must be auto, device, memory or mapped")
 

@@ -62,7 +62,7 @@ class SynthesisTask(LightningModule):
     ) -> None:
         super().__init__()
         if channels_last:
-            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            network = network.to(memory_format=torch.channels_last)
         self.network = network
         self.loss = loss
         self.test_sums: SumsTable | None = None
@@ -160,5 +160,5 @@ class SynthesisTask(LightningModule):
         return torch.zeros(2, device=self.device, dtype=torch.float32 if self.device.type == "mps" else torch.float64)
 
     def _log_mean(self, name: str, mean: Tensor, unit: float = 1.0) -> None:
-        total: Tensor = self.trainer.strategy.reduce(mean, reduce_op="sum")  # type: ignore[assignment]
+        total: Tensor = self.trainer.strategy.reduce(mean, reduce_op="sum")
         self.log(name, (unit * total[0] / total[1]).float(), batch_size=1)
