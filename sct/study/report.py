@@ -12,7 +12,7 @@ from sct.study.configuration import scientific
 from sct.study.paper import CITATION, COHORT, METRICS
 from sct.study.results import Study
 from sct.study.table import TableRow, printed, sample_size
-from sct.study.volumes import VolumeTable
+from sct.study.volume_tables import VolumeTable
 
 __all__ = ["Picture", "render_report"]
 

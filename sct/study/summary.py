@@ -20,7 +20,7 @@ from sct.study.report import Picture, render_report
 from sct.study.results import Row, Study
 from sct.study.subsets import subset_of
 from sct.study.table import csv_table, latex_table, markdown_table, sample_size, table_rows
-from sct.study.volumes import volume_tables
+from sct.study.volume_tables import volume_tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ from study.fabricated import grid, make_runs
 from sct.core.errors import SctError
 from sct.study.reading import read_study
 from sct.study.summary import write_summary
-from sct.study.volumes import volume_tables
+from sct.study.volume_tables import volume_tables
 
 KEYS = ("mae_hu", "mse_hu2", "pearson_r", "psnr_db", "ssim", "bone_precision", "bone_recall", "bone_dice")
 
