@@ -88,6 +88,11 @@ def test_mistakes_end_with_1_in_one_line(folder, monkeypatch, capsys, words, lin
     assert len(err.splitlines()) == 1
 
 
+def test_a_name_of_ones_own_is_no_subset(folder, monkeypatch, capsys):
+    assert run(monkeypatch, "experiment.name=light-first-baseline") == 3
+    assert "experiment.name=light-first-baseline" in capsys.readouterr().out
+
+
 def test_looking_changes_nothing(folder, monkeypatch):
     tmp_path, _ = folder
     before = sorted(tmp_path.rglob("*"))

@@ -80,18 +80,14 @@ def with_baselines(rows: Sequence[Row]) -> list[Comparison]:
 
 
 def compare_pairs(
-    pairs: Iterable[tuple[Row, Row]],
-    held: Callable[[Row], str],
-    name: Callable[[Row], str],
-    same_folds: bool = True,
+    pairs: Iterable[tuple[Row, Row]], held: Callable[[Row], str], name: Callable[[Row], str]
 ) -> list[Comparison]:
     """All six metrics of pairs of rows, as one family.
 
     Args:
-        pairs: Rows to compare; seeds and participants that both have are paired.
+        pairs: Rows to compare; seeds that tested the same participants in both, and participants of both, are paired.
         held: What the rows of a pair have in common, from the first of them.
         name: What a row is called within its pair.
-        same_folds: Pair a seed only where both have the same folds of it.
     """
     found = [
         Comparison(
@@ -99,7 +95,7 @@ def compare_pairs(
             name(a),
             name(b),
             metric,
-            _over_seeds(a, b, metric.key, same_folds),
+            _over_seeds(a, b, metric.key),
             _over_participants(a, b, metric.key),
         )
         for a, b in pairs
@@ -110,9 +106,9 @@ def compare_pairs(
     return [replace(c, p_seeds=s, p_participants=p) for c, s, p in zip(found, seeds, people, strict=True)]
 
 
-def _over_seeds(a: Row, b: Row, key: str, same_folds: bool) -> PairedTest:
+def _over_seeds(a: Row, b: Row, key: str) -> PairedTest:
     first, second = (
-        {(seed.seed, seed.folds if same_folds else ()): seed.figures[key] for seed in row.seeds} for row in (a, b)
+        {(seed.seed, frozenset(seed.participants)): seed.figures[key] for seed in row.seeds} for row in (a, b)
     )
     common = [name for name in first if first[name] is not None and second.get(name) is not None]
     return paired_t([first[name] for name in common], [second[name] for name in common])

@@ -28,11 +28,7 @@ def condition_rows(rows: Sequence[Row]) -> list[TableRow]:
 
 
 def condition_tests(rows: Sequence[Row]) -> list[Comparison]:
-    """Augmented and separate against baseline for each subset, as one family.
-
-    Only seeds with the same folds can be paired, which `separate` (trained once, no folds) never has with baseline: it
-    is paired by seed alone, since both pool the same test slices.
-    """
+    """Augmented and separate against baseline for each subset, as one family."""
     pairs = [
         (other, baseline)
         for members in _by_subset(rows)
@@ -41,7 +37,7 @@ def condition_tests(rows: Sequence[Row]) -> list[Comparison]:
         for other in members
         if _condition(other) != "baseline"
     ]
-    return compare_pairs(pairs, subset_name, _condition, same_folds=False)
+    return compare_pairs(pairs, subset_name, _condition)
 
 
 def subset_name(row: Row) -> str:

@@ -133,6 +133,13 @@ def test_conditions_stand_side_by_side_and_are_tested_against_baseline(tmp_path)
     assert max(worse.p_seeds, better.p_seeds) < 0.001
 
 
+def test_a_seed_without_all_folds_is_not_paired_with_one_tested_on_everybody(tmp_path):
+    cells = make_runs(tmp_path, [cell for cell in generalizability_cells(3) if "-1-" in cell.experiment])
+    (Cell("phantom", "institution-1-baseline", "light_unet", "mae", 1, 3).folder(tmp_path) / "metrics.json").unlink()
+    study = read_study(cells, tmp_path, allow_missing=True)
+    assert {c.over_seeds.n for c in condition_tests(study.rows)} == {2}
+
+
 def test_conditions_are_tested_on_the_same_slices(tmp_path):
     cells = [cell for cell in generalizability_cells(1) if "-1-" in cell.experiment]
     make_runs(tmp_path, cells)
