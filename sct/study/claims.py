@@ -7,6 +7,7 @@ happen under a file lock that the kernel drops with its process, so that of seve
 
 import json
 import os
+import signal
 import socket
 import threading
 import time
@@ -115,10 +116,18 @@ def _renew(path: Path, token: str, stop: threading.Event) -> None:
     while not stop.wait(HEARTBEAT_S):
         owner = _read(path).get("token")
         if owner not in (token, None):
-            interrupt_main()
+            _stop()
             return
         with suppress(OSError):
             os.utime(path)
+
+
+def _stop() -> None:
+    """Interrupt this process, as Ctrl-C would; shells start background jobs deaf to that, and then it is ended."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        os.kill(os.getpid(), signal.SIGTERM)
+    else:
+        interrupt_main()
 
 
 def _read(path: Path) -> dict[str, Any]:

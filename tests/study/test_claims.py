@@ -68,10 +68,28 @@ def test_a_claim_with_our_number_that_is_not_ours_is_stale(tmp_path: Path) -> No
 
 def test_an_owner_whose_claim_was_taken_over_is_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sct.study.claims.HEARTBEAT_S", 0.01)
-    with pytest.raises(KeyboardInterrupt), claim(tmp_path):
-        (tmp_path / "claim.json").write_text(json.dumps({"host": "elsewhere", "pid": 1, "token": "another"}))
-        threading.Event().wait(30)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run as a background job
+    try:
+        with pytest.raises(KeyboardInterrupt), claim(tmp_path):
+            (tmp_path / "claim.json").write_text(json.dumps({"host": "elsewhere", "pid": 1, "token": "another"}))
+            threading.Event().wait(30)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert json.loads((tmp_path / "claim.json").read_text())["token"] == "another"
+
+
+def test_a_background_job_whose_claim_was_taken_over_is_ended(tmp_path: Path) -> None:
+    script = (
+        "import json, pathlib, signal, sys, threading\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "from sct.study import claims\n"
+        "claims.HEARTBEAT_S = 0.01\n"
+        "folder = pathlib.Path(sys.argv[1])\n"
+        "with claims.claim(folder):\n"
+        "    (folder / 'claim.json').write_text(json.dumps({'host': 'elsewhere', 'pid': 1, 'token': 'another'}))\n"
+        "    threading.Event().wait(30)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False).returncode == -signal.SIGTERM
 
 
 def _race(folder: str, barrier: "multiprocessing.synchronize.Barrier", queue: "multiprocessing.Queue[bool]") -> None:
