@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,29 +80,21 @@ def stages(plan: Plan) -> list[Stage]:
 
 
 def ours(scratch: str, device: str) -> dict[str, Any]:
-    """As `sct.predict` does it."""
-    import torch
-
+    """As `sct.predict` does it; its volumes are in HU already."""
     from sct.slices.planes import PLANES
-    from sct.synthesis.volume_inference import BatchPredictor, square_frames
+    from sct.synthesis.ensemble import ensemble_of
+    from sct.synthesis.plane_predictions import Options, Timings, predict_planes
 
-    gray, head, loaded = _head(scratch)
-    size_px = int(loaded.hyper_parameters["prepare"]["size_px"])
-    predictor = BatchPredictor(loaded.network, torch.device(device))
-
-    def go(planes: Sequence[str]) -> tuple[int, float]:
-        start = time.perf_counter()
-        frames = [square_frames(gray, head.slices[plane], plane, size_px) for plane in planes]
-        cut_s = time.perf_counter() - start
-        for part in frames:
-            part.predict(predictor)
-        return sum(len(part.indices) for part in frames), cut_s
-
-    go(PLANES[-1:])
+    isotropic, head, network = _head(scratch)
+    ensemble = ensemble_of([network], isotropic.settings)
+    predict_planes(isotropic, head, ensemble, Options(planes=PLANES[-1:], device=device))
+    timings = Timings()
     start = time.perf_counter()
-    n_slices, cut_s = go(PLANES)
+    predict_planes(isotropic, head, ensemble, Options(device=device), timings)
     seconds = time.perf_counter() - start
-    return {"value": n_slices / seconds, "slices": n_slices, "seconds": seconds, "cut_s": cut_s}
+    n_slices = sum(int(masks.any((1, 2)).sum()) for masks in head.slices.values())
+    steps = {f"{name}_s": value for name, value in timings.seconds.items()}
+    return {"value": n_slices / seconds, "slices": n_slices, "seconds": seconds, **steps}
 
 
 def peer(scratch: str, device: str, batch: int, every: int) -> dict[str, Any]:
@@ -113,10 +104,9 @@ def peer(scratch: str, device: str, batch: int, every: int) -> dict[str, Any]:
     from benchmarks.peers.monai_prediction import predict_planes
     from sct.slices.planes import restore
 
-    gray, head, loaded = _head(scratch)
+    isotropic, head, network = _head(scratch)
     masks = [torch.from_numpy(restore(head.slices[plane], plane).copy()) for plane in ("sagittal", "coronal", "axial")]
-    volume, network = torch.from_numpy(gray), loaded.network.to(device).eval()
-    size_px = int(loaded.hyper_parameters["prepare"]["size_px"])
+    volume, network, size_px = torch.from_numpy(isotropic.gray("axial")), network.to(device), isotropic.settings.size_px
     predict_planes(volume, masks, network, size_px, device, batch, 8 * every)
     start = time.perf_counter()
     _, n_slices = predict_planes(volume, masks, network, size_px, device, batch, every)
@@ -125,7 +115,7 @@ def peer(scratch: str, device: str, batch: int, every: int) -> dict[str, Any]:
 
 
 def _head(scratch: str) -> tuple[Any, Any, Any]:
-    """What both sides begin with: the gray isotropic volume, the masks of its slices, and the network."""
+    """What both sides begin with: the isotropic volume, the masks of its slices, and the network."""
     import torch
 
     from sct.io.volumes import read_volume
@@ -139,7 +129,7 @@ def _head(scratch: str) -> tuple[Any, Any, Any]:
     loaded = load_network(heads.checkpoint_in(scratch))
     settings = PrepareSettings.from_plain(loaded.hyper_parameters["prepare"])
     isotropic = isotropic_mr(read_volume(heads.head_in(scratch, "mr")), settings)
-    return isotropic.gray("axial"), head_mask(isotropic, "auto", PLANES), loaded
+    return isotropic, head_mask(isotropic, "auto", PLANES), loaded.network
 
 
 def warm(scratch: str, device: str) -> dict[str, Any]:
