@@ -150,6 +150,8 @@ def _axes(words: Sequence[str], loader: Any) -> dict[str, tuple[str, ...]]:
             axes[key] = tuple(override.sweep_string_iterator())
         else:
             raise SctError(f"{override.input_line}: only choices and ranges can be swept")
+        if not axes[key]:
+            raise SctError(f"{override.input_line}: stands for no value")
     return axes
 
 

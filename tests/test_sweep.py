@@ -131,6 +131,8 @@ def test_values_come_from_the_cohorts_table(own_experiments, tmp_path, monkeypat
         (["fold=some"], "fold=some"),
         (["experiment.name=../up"], r"experiment\.name"),
         (["seed=interval(0,1)"], "only choices and ranges"),
+        (["seed=range(0,0)"], r"seed=range\(0,0\): stands for no value"),
+        (["seed=glob(*)"], "stands for no value"),
     ],
 )
 def test_mistakes_are_one_line(words, line):
