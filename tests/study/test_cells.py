@@ -29,6 +29,16 @@ def test_the_overlap_of_patches_counts_only_where_there_are_patches() -> None:
     assert scientific({"prepare": patches["prepare"] | {"patch_overlap": 0.5}}) != scientific(patches)
 
 
+def test_of_a_model_and_a_loss_counts_what_is_made() -> None:
+    """`++model.encoder_weights=FILE` in a sweep over models gives all of them a key that one alone reads."""
+    light = {"name": "light_unet", "network": {"widths": [4]}}
+    assert scientific({"model": light | {"encoder_weights": "vgg16.pth"}}) == scientific({"model": light})
+    wider = light | {"network": {"widths": [8]}}
+    assert first_difference(scientific({"model": light}), scientific({"model": wider})) == (
+        "model.network.widths: [4] before, [8] now"
+    )
+
+
 def test_a_key_that_only_one_has_is_a_difference() -> None:
     assert first_difference({"a": 1}, {"a": 1, "b": None}) == "b: (not set) before, None now"
 
