@@ -8,8 +8,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from short_training import AUGMENT, make_data, split_of
+from short_training import AUGMENT, make_data, make_task, split_of
 from tiny_store import write_store
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from sct.core.errors import SctError
 from sct.slices.planes import PLANES
@@ -187,6 +188,39 @@ def test_compiled_maps_are_one_kernel_for_all_batches(store):
         torch.testing.assert_close(other.ct, one.ct, rtol=0, atol=1e-4)
     assert counters["stats"]["unique_graphs"] == 1
     assert metrics.generated_kernel_count == 1
+
+
+class Waits(TorchDispatchMode):
+    """Counts operations whose result the host must see: on a GPU, each waits until the device has done all its work."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        names = ("_local_scalar_dense", "nonzero", "masked_select", "unique", "equal")
+        self.count += any(func.overloadpacket.__name__.startswith(name) for name in names)
+        return func(*args, **(kwargs or {}))
+
+
+def test_no_training_or_validation_step_waits_for_the_device(store):
+    data, task = make_data(store, resident="device"), make_task()
+    data.trainer = fake_trainer()
+    data.setup("fit")
+    task.on_train_epoch_start()
+    task.on_validation_epoch_start()
+    optimizer = task.configure_optimizers()
+    host = {"train": list(data.train_dataloader()), "val": list(data.val_dataloader())}
+    with Waits() as waits:
+        for batch in host["train"]:
+            task.training_step(data.on_after_batch_transfer(batch, 0), 0).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        data.trainer = fake_trainer(part="val")
+        for batch in host["val"]:
+            task.validation_step(data.on_after_batch_transfer(batch, 0), 0)
+    assert waits.count == 0
+    with Waits() as waits:
+        float(task._train_loss[0])
+    assert waits.count == 1
 
 
 def test_evaluation_batches_are_the_stored_levels_in_order(store):
