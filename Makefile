@@ -23,11 +23,11 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-DEMO := runs/phantom/demo/light_unet/mix-4.4/seed-0/fold-2
+DEMO := runs/phantom/demo/light_unet/mix-4.4/seed-0/fold-3
 
 demo: $(STAMP) ## the main job on the embedded cohort, then a volume and its bone surface; ends with the table and the pictures
 	$(BIN)/python -m sct.run model=light_unet loss=mix experiment=demo
-	@id=$$($(BIN)/python -c "import json; print(min(json.load(open('$(DEMO)/split.json'))['test']))"); \
+	@id=$$($(BIN)/python -c "import json; print(max(json.load(open('$(DEMO)/split.json'))['test']))"); \
 	scans=data/phantom/cohort/$$id; \
 	$(BIN)/python -m sct.predict $$scans/mr.nii.gz demo/$${id}_sct.nii.gz --checkpoint $(DEMO)/best.ckpt \
 	  --reference $$scans/ct.nii.gz && \
