@@ -12,7 +12,6 @@ import socket
 import threading
 import time
 import uuid
-from _thread import interrupt_main
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -124,10 +123,8 @@ def _renew(path: Path, token: str, stop: threading.Event) -> None:
 
 def _stop() -> None:
     """Interrupt this process, as Ctrl-C would; shells start background jobs deaf to that, and then it is ended."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        os.kill(os.getpid(), signal.SIGTERM)
-    else:
-        interrupt_main()
+    is_deaf = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    os.kill(os.getpid(), signal.SIGTERM if is_deaf else signal.SIGINT)
 
 
 def _read(path: Path) -> dict[str, Any]:

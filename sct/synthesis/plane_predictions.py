@@ -24,6 +24,7 @@ from sct.synthesis.volume_inference import (
     runs_in_bfloat16,
     square_frames,
 )
+from sct.training.machine import prepared_machine
 
 __all__ = ["Options", "PlanePredictions", "Timings", "predict_planes"]
 
@@ -107,6 +108,7 @@ class PlanePredictions:
         )
 
 
+@prepared_machine()
 def predict_planes(
     isotropic: IsotropicMr, mask: HeadMask, ensemble: Ensemble, options: Options, timings: Timings | None = None
 ) -> PlanePredictions:

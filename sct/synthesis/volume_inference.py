@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sct.core.errors import SctError
+from sct.models.folding import without_batch_norm
 from sct.slices.frame import Frame, crop, frame_of, paste, resize
 from sct.slices.planes import extract, restore
 
@@ -48,7 +49,7 @@ class BatchPredictor:
     float32 (CUDA from Ampere on, CPUs with AMX or AVX-512 BF16); the network keeps its last layer in float32.
 
     Args:
-        network: Maps (B, 1, H, W) gray 0..1 to the same; changed in place.
+        network: Maps (B, 1, H, W) gray 0..1 to the same; copied.
         device: Where to run.
         precision: `auto`, `float32` or `bfloat16`.
         batch_size: Slices at a time; None for the device's default, halved while it does not fit.
@@ -60,7 +61,8 @@ class BatchPredictor:
         self.device = device
         self.bfloat16 = runs_in_bfloat16(device, precision)
         self.batch_size = batch_size or (_CUDA_BATCH if device.type == "cuda" else _CPU_BATCH)
-        self._network = network.to(device).to(memory_format=torch.channels_last).eval()
+        folded = without_batch_norm(network)
+        self._network = folded.to(device).to(memory_format=torch.channels_last)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Predict one batch of any size at once.

@@ -26,7 +26,7 @@ def random_masks(plane):
 def test_batches_do_not_change_predictions():
     torch.manual_seed(0)
     images = rng.integers(0, 256, (7, 32, 32), dtype=np.uint8)
-    network = LightUNet((4, 8))
+    network = LightUNet((4, 8)).eval()
     one = BatchPredictor(network, CPU, "float32", 1).stack(images)
     assert np.allclose(one, BatchPredictor(network, CPU, "float32", 3).stack(images), atol=1e-6)
     with torch.inference_mode():
