@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import shutil
+import signal
 import warnings
 from pathlib import Path
 
@@ -81,11 +83,18 @@ def test_an_interrupted_run_goes_on_and_ends_in_the_same_weights(tiny: Doors, mo
     untouched = SynthesisTask.training_step
 
     def dying_step(self: SynthesisTask, batch: object, batch_idx: int) -> torch.Tensor:
+        if self.current_epoch == 1 and batch_idx == 1 and not terminated:
+            terminated.append(True)
+            os.kill(os.getpid(), signal.SIGTERM)
         if self.current_epoch == 2 and batch_idx == 1:
             raise KeyboardInterrupt
         return untouched(self, batch, batch_idx)  # type: ignore[arg-type]
 
+    terminated: list[bool] = []
     monkeypatch.setattr(SynthesisTask, "training_step", dying_step)
+    answer = tiny.run("fold=0", "trainer.max_epochs=4")
+    assert (answer.code, answer.err.splitlines()[-1][:10]) == (143, "terminated")
+    assert not (tiny.cell() / "error.txt").exists()
     assert tiny.run("fold=0", "trainer.max_epochs=4").code == 130
     assert (tiny.cell() / "last.ckpt").exists()
     assert not (tiny.cell() / "metrics.json").exists()
@@ -135,6 +144,10 @@ def test_a_failing_cell_does_not_stop_the_others(tiny: Doors, monkeypatch: pytes
     assert "no luck in this fold" in answer.err
     assert (tiny.cell(fold=1) / "metrics.json").exists()
     assert (tiny.cell() / "error.txt").read_text().strip().endswith("RuntimeError: no luck in this fold")
+    answer = tiny.run("-m", "fold=0,1", "trainer.max_epochs=1")
+    assert answer.code == 1
+    assert answer.err.splitlines()[-1].startswith("error: 1 of 2 cells are not done")
+    assert answer.err.splitlines()[-1].endswith("(RuntimeError: no luck in this fold)")
     monkeypatch.setattr(SynthesisTask, "on_test_start", untouched)
     assert tiny.run("fold=[0,1]", "trainer.max_epochs=1").code == 0
     assert not (tiny.cell() / "error.txt").exists()
@@ -166,6 +179,8 @@ def test_examples_are_the_test_slices_in_three_planes(tiny: Doors) -> None:
         ("data=null", "data=None: must be a mapping"),
         ("runs=null", "runs=None: must be a folder"),
         ("cohort.name=../up", "cohort.name"),
+        ("cohort.name=null", "cohort.name=null: must be a name"),
+        ("logger.name=foo", "no such logger; logger=csv or"),
         ("experiment.name=../up", "experiment.name"),
         ("experiment.value=1", "nothing without experiment.condition"),
         ("experiment.condition=apart", "experiment.condition=apart: must be"),
@@ -174,6 +189,10 @@ def test_examples_are_the_test_slices_in_three_planes(tiny: Doors) -> None:
         ("fold=[]", "names no fold"),
         ("seed=-1", "seed=-1"),
         ("data.n_folds=x", "data.n_folds=x"),
+        ("data.n_folds=9", "only 4 participants"),
+        ("-m seed=0,1 data.n_folds=9", "only 4 participants"),
+        ("+cohort.where.hospital=1", "hospital"),
+        ("+cohort.where.technique=PETRA", "PETRA"),
         ("data.fold_seed=x", "data.fold_seed=x"),
         ("data.val_fraction=0", "data.val_fraction=0"),
         ("data.val_fraction=2", "data.val_fraction=2"),
@@ -226,9 +245,6 @@ def test_a_mistake_is_one_line_before_anything_is_written(doors: Doors, words: s
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("data.n_folds=9", "only 4 participants"),
-        ("+cohort.where.hospital=1", "hospital"),
-        ("+cohort.where.technique=PETRA", "PETRA"),
         ("prepare.jobs=many", "jobs=many"),
         ("prepare.on_error=go", "prepare.on_error=go"),
         ("runs=data/phantom/cohort/participants.tsv", "cannot be written"),
@@ -285,7 +301,7 @@ def test_pairs_of_any_grid_lie_on_each_other_and_train(doors: Doors) -> None:
     answer = doors("run", *words, *TINY_TRAINING, "trainer.max_epochs=1", "data.n_folds=2", "loss=mix")
     assert answer.code == 0, answer.err
     assert "all 2 folds" in answer.out
-    store = SliceStore(doors.folder / "data/clinic/store-32px-5mm")
+    store = SliceStore(doors.folder / "data/clinic/store-resize-32px-5mm")
     assert store.participant_ids == sorted(GRIDS)
     for name in GRIDS:
         mr, ct, mask = store.participant(name).data.astype(int)

@@ -4,8 +4,8 @@ import logging
 import signal
 import sys
 import warnings
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -16,6 +16,7 @@ from pytorch_lightning.callbacks import Callback, Checkpoint
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
 from pytorch_lightning.strategies import DDPStrategy
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
 from sct.core.errors import SctError
@@ -133,14 +134,8 @@ def fit(
     if compiled and settings.device().type == "cuda":
         datamodule.compile_maps()
     last = folder / "last.ckpt"
-    try:
-        with compiled_training(task.network) if compiled else nullcontext():
-            trainer.fit(task, datamodule, ckpt_path=str(last) if last.exists() else None)
-    except SystemExit as stop:
-        if isinstance(stop.__context__, KeyboardInterrupt):  # which Lightning turns into an exit, deaf to a second one
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            raise KeyboardInterrupt from stop
-        raise
+    with _signals_told(), compiled_training(task.network) if compiled else nullcontext():
+        trainer.fit(task, datamodule, ckpt_path=str(last) if last.exists() else None)
     task.load_state_dict(read_checkpoint(best_and_last.best_path)["state_dict"])
     speeds = [row["train_slices_per_s"] for row in table.rows[1:] or table.rows]
     return FitRecord(
@@ -161,7 +156,8 @@ def test(task: SynthesisTask, datamodule: SliceDataModule, folder: Path, setting
         SctError: A prediction is not finite.
     """
     trainer = _trainer(settings, [], (), folder)
-    trainer.test(task, datamodule, verbose=False)
+    with _signals_told():
+        trainer.test(task, datamodule, verbose=False)
     assert task.test_sums is not None
     if not (folder / "best.ckpt").exists():  # a baseline: fitted without a trainer
         trainer.save_checkpoint(folder / "best.ckpt", weights_only=True)
@@ -176,6 +172,24 @@ def predict_slices(task: SynthesisTask, mr: Tensor, settings: TrainerSettings) -
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         gray: Tensor = task(mr.to(device))
     return gray.float().cpu()
+
+
+@contextmanager
+def _signals_told() -> Iterator[None]:
+    """Let an interrupted training end as any interrupted program does.
+
+    Of Ctrl-C Lightning makes an exit that is deaf to a second one, of SIGTERM an exit with code 0, as if all were done.
+    """
+    try:
+        yield
+    except SIGTERMException as stop:
+        print("terminated; the same command goes on from the last whole epoch", file=sys.stderr)
+        raise SystemExit(128 + signal.SIGTERM) from stop
+    except SystemExit as stop:
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise KeyboardInterrupt from stop
+        raise
 
 
 class _EpochLines(Checkpoint):
