@@ -98,7 +98,11 @@ def cell_templates(config: "DictConfig") -> Iterator[CellTemplate]:
         if not hasattr(config.get(name), "keys"):
             raise SctError(f"{name}={config.get(name)}: must be a mapping of keys to values")
     for one in _each_value(config):
-        names = {key: str(one[key].name) for key in ("cohort", "experiment", "model", "loss")}
+        names = {}
+        for key in ("cohort", "experiment", "model", "loss"):
+            if one[key].name is None:
+                raise SctError(f"{key}.name=null: must be a name, since it names a folder")
+            names[key] = str(one[key].name)
         once = is_baseline(one)
         names["loss"] = "none" if once else names["loss"]
         if not isinstance(one.data.n_folds, int):

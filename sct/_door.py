@@ -11,7 +11,17 @@ from typing import Any, NoReturn
 
 from sct.core.errors import SctError
 
-__all__ = ["check_choices", "config_folder", "hydra_door", "register_resolvers", "typer_door", "word"]
+__all__ = [
+    "check_choices",
+    "choices",
+    "config_folder",
+    "hydra_app",
+    "hydra_door",
+    "one_line_errors",
+    "register_resolvers",
+    "typer_door",
+    "word",
+]
 
 
 def config_folder() -> Path:
@@ -38,21 +48,24 @@ def hydra_door(task: Callable[[Any], Any], config_name: str) -> None:
 
     Hydra's messages for unknown choices, keys and grammar are cut to one line with the nearest names.
     """
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        hydra_app(task, config_name)
+    else:
+        one_line_errors(lambda: hydra_app(task, config_name))
+
+
+def hydra_app(task: Callable[[Any], Any], config_name: str) -> None:
+    """As `hydra_door`, with the errors raised: of a sweep, the first failed job's after all jobs have ended."""
     import hydra
 
-    one_line_errors(lambda: check_choices(sys.argv[1:]))
+    check_choices(sys.argv[1:])
     # Hydra's parser takes the overrides in one piece only, not `a=1 -m b=2`.
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda given: given not in {"-m", "--multirun"})
     register_resolvers()
     # Hydra then raises instead of printing a traceback of its own; the line below is ours to word.
-    shows_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"
     decorate = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=config_name)
-    app = decorate(_quiet(task))
-    if shows_traceback:
-        app()
-    else:
-        one_line_errors(app)
+    decorate(_quiet(task))()
 
 
 def check_choices(words: Sequence[str]) -> None:
@@ -73,14 +86,15 @@ def check_choices(words: Sequence[str]) -> None:
             hint = "give each a command" if group == "experiment" else f"`-m {group}={names}` runs one after the other"
             raise SctError(f"{text}: one choice at a time; {hint}")
         if not re.match(r"[A-Za-z_]", value) or value.lower() in {"null", "true", "false"}:
-            raise SctError(f"{text}: no such choice; there are {', '.join(_choices(group))}")
+            raise SctError(f"{text}: no such choice; there are {', '.join(choices(group))}")
 
 
 def _groups() -> list[str]:
     return [path.name for path in config_folder().iterdir() if path.is_dir()]
 
 
-def _choices(group: str) -> list[str]:
+def choices(group: str) -> list[str]:
+    """Names of the choices of a group of `conf/`, in order."""
     return sorted(path.stem for path in (config_folder() / group).glob("*.yaml"))
 
 
@@ -159,7 +173,7 @@ def _one_line(error: BaseException) -> str:
     choice = re.search(r"Could not find '([^'/]+)/([^']+)'", text)
     if choice:
         group, name = choice.groups()
-        options = _choices(group)
+        options = choices(group)
         nearest = difflib.get_close_matches(name, options, n=3) or options
         return f"{group}={name}: no such choice; did you mean {' or '.join(nearest)}? (there are {', '.join(options)})"
     override = getattr(error, "override", None)

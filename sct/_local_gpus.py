@@ -11,11 +11,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from types import FrameType
 from typing import IO, TYPE_CHECKING, Any
 
 from sct._preflight import SWEEP_FLAGS
+from sct._sweep_end import check_all_done
 from sct.core.errors import SctError
 
 if TYPE_CHECKING:
@@ -34,22 +34,11 @@ def run_on_gpus(plan: "Plan", words: Sequence[str]) -> None:
     Raises:
         SctError: There is no GPU and no number of processes; a cell is not done at the end, or a process failed.
     """
-    from sct.study.cells import failure_line
-    from sct.study.ledger import ledger_text, read_ledger
-
     environments = _environments(plan.config.launcher.processes)
     cells_words = [word for word in words if word not in SWEEP_FLAGS and not word.startswith("launcher")]
     codes = _run(["-m", *cells_words, "launcher=serial"], environments)
-    runs = Path(plan.config.runs)
-    cells = [planned.cell for planned in plan.cells]
-    ledger = read_ledger(cells, runs)
-    print(ledger_text(ledger))
     ends = ", ".join(f"process {k} ended with code {code}" for k, code in enumerate(codes) if code)
-    left = [cell for cell, state in ledger.states.items() if state.value != "done"]
-    if left:
-        lines = dict.fromkeys(filter(None, (failure_line(cell.folder(runs)) for cell in left)))
-        reasons = "; ".join(filter(None, [ends, *list(lines)[:3]])) or "other processes are at them"
-        raise SctError(f"{len(left)} of {len(cells)} cells are not done, the same command tries them again ({reasons})")
+    check_all_done(plan, ends)
     if ends:
         raise SctError(f"all cells are done, but {ends}")
 

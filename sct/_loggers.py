@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sct.core.errors import SctError
+
 if TYPE_CHECKING:
     from pytorch_lightning.loggers import Logger
 
@@ -19,8 +21,14 @@ def check_logger(settings: Mapping[str, Any]) -> None:
     """Find out what would keep a logger from working, before anything is trained or written.
 
     Raises:
-        SctError: No login to W&B.
+        SctError: A name that is no choice of `conf/logger/`; no login to W&B.
     """
+    from sct._door import choices
+
+    if settings["name"] not in choices("logger"):
+        raise SctError(
+            f"logger.name={settings['name']}: no such logger; logger={' or logger='.join(choices('logger'))}"
+        )
     if settings["name"] == "wandb":
         from sct._wandb import check_login
 

@@ -1,19 +1,21 @@
-"""Who is in the configured cohort, also before a phantom is made."""
+"""Who is in the configured cohort, told before a phantom is made or a volume is read."""
 
 import difflib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sct.core.errors import SctError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from sct.head_phantom.settings import PhantomSettings
+
 __all__ = ["participant_rows", "values_of_column"]
 
 
 def values_of_column(config: "DictConfig", column: str) -> list[str]:
-    """The different values of a column of participants.tsv, in order; of a phantom not made yet, by its settings.
+    """The different values of a column of participants.tsv, in order; of a phantom, by its settings.
 
     Raises:
         SctError: No cohort folder; no such column.
@@ -27,7 +29,7 @@ def values_of_column(config: "DictConfig", column: str) -> list[str]:
 
 
 def participant_rows(config: "DictConfig") -> list[dict[str, str]]:
-    """The columns of each participant that the configuration chooses; of a phantom not made yet, by its settings.
+    """The columns of each participant that the configuration chooses; of a phantom, by its settings.
 
     Raises:
         SctError: No cohort folder.
@@ -36,21 +38,20 @@ def participant_rows(config: "DictConfig") -> list[dict[str, str]]:
 
     from sct.cohorts.cohort import read_cohort
     from sct.cohorts.filters import select
+    from sct.preparation.ensure import phantom_settings
 
-    root, phantom = Path(config.cohort.root), config.cohort.get("phantom")
-    where = OmegaConf.to_container(config.cohort.where, resolve=True) if config.cohort.get("where") else {}
-    assert isinstance(where, dict)
-    conditions = {str(key): value for key, value in where.items()}
-    if phantom and not root.is_dir():
-        table = _phantom_table(phantom)
-        chosen = select(table, sorted(next(iter(table.values()))), conditions, f"cohort={config.cohort.name}")
+    cohort: Any = OmegaConf.to_container(config.cohort, resolve=True)
+    where = cohort.get("where") or {}
+    if cohort.get("phantom"):
+        table = _phantom_table(phantom_settings(cohort))
+        chosen = select(table, list(next(iter(table.values()))), where, f"cohort={config.cohort.name}")
         return [table[name] for name in chosen]
-    return [participant.columns for participant in read_cohort(root, where=conditions).participants]
+    found = read_cohort(Path(config.cohort.root), where=where, skip_missing=config.prepare.on_error == "skip")
+    return [participant.columns for participant in found.participants]
 
 
-def _phantom_table(phantom: "DictConfig") -> dict[str, dict[str, str]]:
+def _phantom_table(settings: "PhantomSettings") -> dict[str, dict[str, str]]:
     from sct.head_phantom.presets import participant_columns, participant_id
-    from sct.head_phantom.settings import PhantomSettings
 
-    settings = PhantomSettings(**{str(key): value for key, value in phantom.items()})
-    return {participant_id(index): participant_columns(settings, index) for index in range(settings.participants)}
+    names = {participant_id(index): index for index in range(settings.participants)}
+    return {name: {"participant_id": name, **participant_columns(settings, k)} for name, k in names.items()}

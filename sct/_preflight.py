@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from sct._sweep import Plan
+    from sct.study.cells import Cell
     from sct.study.subsets import Subset
 
-__all__ = ["SWEEP_FLAGS", "check_subsets", "checked_plan", "needs_plan"]
+__all__ = ["SWEEP_FLAGS", "check_participants", "checked_plan", "needs_plan"]
 
 SWEEP_FLAGS = {"-m", "--multirun"}
 _PLANNED = ("experiment=", "launcher=")
@@ -41,26 +42,31 @@ def checked_plan(words: Sequence[str]) -> "Plan":
         check_configuration(config, on_this_machine=config.launcher.name != "slurm")
 
     plan = plan_cells(words, check=check)
-    check_subsets(plan)
+    check_participants(plan.config, [planned.cell for planned in plan.cells])
     if plan.config.launcher.name == "slurm":
         check_slurm()
     return plan
 
 
-def check_subsets(plan: "Plan") -> None:
-    """See whether the cohort has the participants that the plan's generalizability experiments need.
+def check_participants(config: "DictConfig", cells: "Sequence[Cell]") -> None:
+    """See whether the cohort has the participants that its cells need; some may still prove unfit when prepared.
 
     Raises:
-        SctError: No cohort folder; a column or value that is not there; a subset smaller than the number of folds; one
-            without others to train on.
+        SctError: No cohort folder; fewer participants than folds; in a generalizability experiment a column or value
+            that is not there, a subset smaller than the number of folds, or one without others to train on.
     """
+    from sct._participants import participant_rows
     from sct.study.subsets import subset_of
 
-    if plan.config.experiment.condition is None:  # a name of one's own that only looks like theirs
+    if config.experiment.condition is None:  # also under a name that only looks like a subset's
+        n = len(participant_rows(config))
+        if n < config.data.n_folds:
+            raise SctError(
+                f"data.n_folds={config.data.n_folds}: only {n} participants; at least one per fold is needed"
+            )
         return
-    subsets = {subset for planned in plan.cells if (subset := subset_of(planned.cell.experiment))}
-    for subset in sorted(subsets):
-        _check_subset(plan.config, subset)
+    for subset in sorted({subset for cell in cells if (subset := subset_of(cell.experiment))}):
+        _check_subset(config, subset)
 
 
 def _check_subset(config: "DictConfig", subset: "Subset") -> None:

@@ -27,7 +27,7 @@ def show_ledger(arguments: Sequence[str]) -> None:
     """
     from pathlib import Path
 
-    from sct._preflight import check_subsets
+    from sct._preflight import check_participants
     from sct._sweep import command_for, plan_cells
     from sct.study.cells import CellState
     from sct.study.ledger import ledger_text, read_ledger
@@ -39,7 +39,8 @@ def show_ledger(arguments: Sequence[str]) -> None:
         return
     open_cells = ledger.cells(CellState.FAILED, CellState.MISSING)
     if open_cells:
-        check_subsets(plan)  # no command for cells that cannot be made
+        # no command for cells that cannot be made
+        check_participants(plan.config, [planned.cell for planned in plan.cells])
         what = "the cell that is" if len(open_cells) == 1 else f"the {len(open_cells)} cells that are"
         print(f"\nto make {what} failed or missing:\n  {command_for(plan, open_cells)}")
     sys.exit(INCOMPLETE)

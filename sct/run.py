@@ -35,16 +35,21 @@ def main() -> None:
 
 def _run_sweep(words: Sequence[str]) -> None:
     """Check all jobs before the first begins, then start them."""
-    from sct._door import hydra_door
+    from sct._door import hydra_app
     from sct._preflight import checked_plan
+    from sct._sweep_end import check_all_done
 
     plan = checked_plan(words)
     if plan.config.launcher.name == "local_gpus":
         from sct._local_gpus import run_on_gpus
 
         run_on_gpus(plan, words)
-    else:
-        hydra_door(run, "run")
+        return
+    try:
+        hydra_app(run, "run")
+    except Exception as error:  # of the first job that failed, when all have ended
+        check_all_done(plan, str(error).partition("\n")[0])
+        raise
 
 
 def run(cfg: "DictConfig") -> None:
@@ -57,6 +62,7 @@ def run(cfg: "DictConfig") -> None:
     """
     from sct._cell import CellRunner
     from sct._cells import job_cells
+    from sct._preflight import check_participants
     from sct._settings import check_configuration
     from sct.preparation.summary import failures
     from sct.prepare import ensure_prepared
@@ -64,6 +70,7 @@ def run(cfg: "DictConfig") -> None:
 
     jobs = job_cells(cfg)  # first: a name, seed or fold that cannot be is told before the cohort is prepared
     check_configuration(jobs[0][0])
+    check_participants(cfg, [cell for _, cell in jobs])
     prepared = ensure_prepared(cfg)
     if prepared.failed:
         print(failures(prepared))

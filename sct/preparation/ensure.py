@@ -13,7 +13,7 @@ from sct.preparation.cohort import PrepareReport, prepare_cohort
 from sct.preparation.lock import exclusive
 from sct.preparation.settings import PrepareSettings
 
-__all__ = ["find_cohort", "prepare"]
+__all__ = ["find_cohort", "phantom_settings", "prepare"]
 
 
 def prepare(cohort: Mapping[str, Any], prepare: Mapping[str, Any]) -> PrepareReport:
@@ -44,10 +44,18 @@ def find_cohort(cohort: Mapping[str, Any], skip_missing: bool = False, jobs: int
         raise SctError(f"cohort.name={cohort['name']}: cannot be a folder's name; no path, no leading dot")
     root = Path(cohort["root"])
     if cohort.get("phantom"):
-        try:
-            settings = PhantomSettings(**cohort["phantom"], displaced=cohort.get("displaced", False))
-        except TypeError as error:
-            raise SctError(f"cohort.phantom: {error}") from error
         with exclusive(root):
-            write_phantom_cohort(root, settings, jobs)
+            write_phantom_cohort(root, phantom_settings(cohort), jobs)
     return read_cohort(root, cohort.get("name"), cohort.get("where"), skip_missing)
+
+
+def phantom_settings(cohort: Mapping[str, Any]) -> PhantomSettings:
+    """What phantom the configuration's node `cohort` asks for.
+
+    Raises:
+        SctError: A value is wrong.
+    """
+    try:
+        return PhantomSettings(**cohort["phantom"], displaced=cohort.get("displaced", False))
+    except TypeError as error:
+        raise SctError(f"cohort.phantom: {error}") from error
