@@ -45,7 +45,7 @@ def test_two_processes_sum_what_one_sums(tiny: Doors, monkeypatch: pytest.Monkey
     assert [row["epoch"] for row in csv.DictReader((tiny.cell() / "metrics.csv").open())] == ["0", "1"]
     parts = json.loads((tiny.cell() / "split.json").read_text())
     split = Split(*({pid: np.arange(n) for pid, n in parts[name].items()} for name in ("train", "val", "test")))
-    data = SliceDataModule(SliceStore(tiny.folder / "data/phantom/store-32px-8mm"), split, batch_size=23)
+    data = SliceDataModule(SliceStore(tiny.folder / "data/phantom/store-resize-32px-8mm"), split, batch_size=23)
     task = SynthesisTask(load_network(tiny.cell() / "best.ckpt").network, torch.nn.L1Loss())
     alone = test(task, data, tiny.cell(), TrainerSettings(accelerator="cpu"))
     assert alone.rows == SumsTable.read_csv(tiny.cell() / "sums.csv").rows

@@ -150,8 +150,8 @@ def test_the_technique_that_a_dicom_header_names_is_compared(scene):
     domain |= {"fov_mm": [50, 150], "spacing_mm": SPACING_MM}
     checkpoint(scene.folder / "zte.ckpt", domain=domain)
     mr = Volume(head((700, 250, 900, 0)), affine())
-    for echo_ms, technique in (("0.02", "ZTE"), ("1.2", "GRE"), ("90", "no bone MRI")):
-        write_series(scene.folder / echo_ms, mr, EchoTime=echo_ms)
+    for echo_ms, technique in (("0.02", "ZTE"), ("1.2", "GRE"), ("90", "none of ZTE, UTE and GRE"), ("0.03", "CT")):
+        write_series(scene.folder / echo_ms, mr, modality="CT" if technique == "CT" else "MR", EchoTime=echo_ms)
         words = ("--checkpoint", "zte.ckpt", "--no-viewer", "--planes", "axial")
         answer = scene("predict", echo_ms, f"out/{echo_ms}.nii.gz", *words)
         assert answer.code == 0, answer.err
@@ -165,7 +165,7 @@ def test_crops_of_native_pixels_train_and_predict(tiny):
     words = ["prepare.frame=patch", "prepare.size_px=16", "fold=0", "trainer.max_epochs=1", "metrics.rows=slice"]
     answer = tiny.run(*words, "evaluate=volume")
     assert answer.code == 0, answer.err
-    store = SliceStore(tiny.folder / "data/phantom/store-16px-8mm")
+    store = SliceStore(tiny.folder / "data/phantom/store-patch-16px-8mm")
     split = json.loads((tiny.cell() / "split.json").read_text())
     (tested,) = split["test"]
     record = store.participant(tested)

@@ -54,7 +54,7 @@ def test_a_folder_is_prepared_and_then_up_to_date(clinic, monkeypatch, capsys):
     arguments = ["cohort=folder", f"cohort.root={clinic}", *SMALL]
     run_door(monkeypatch, *arguments)
     first = capsys.readouterr().out
-    assert "store: data/clinic/store-16px-8mm" in first.replace("8.0mm", "8mm")
+    assert "store: data/clinic/store-resize-16px-8mm" in first.replace("8.0mm", "8mm")
     assert first.count("prepared") == 2
     assert "contact sheets: " in first
     run_door(monkeypatch, *arguments)
@@ -103,7 +103,7 @@ def test_cohorts_bring_their_size_and_the_command_line_rules(cohort, size_px, sp
     assert (cfg.prepare.size_px, cfg.prepare.spacing_mm) == (size_px, spacing_mm)
     assert cfg.prepare.store == f"data/{cohort}/store-{size_px}px-{spacing_mm}mm"
     cfg = config(f"cohort={cohort}", "prepare.size_px=48", "prepare.spacing_mm=3.0")
-    assert cfg.prepare.store == f"data/{cohort}/store-48px-3.0mm"
+    assert cfg.prepare.store == f"data/{cohort}/store-resize-48px-3.0mm"
 
 
 def test_a_folders_name_is_the_cohorts_by_default(tmp_path):

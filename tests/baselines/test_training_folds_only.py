@@ -28,7 +28,7 @@ def fitted(tiny: Doors) -> tuple[dict[str, dict[str, torch.Tensor]], dict[str, b
 
 def invert(tiny: Doors, name: str) -> None:
     """Turn a prepared participant's CT upside down in gray, in the store itself."""
-    (path,) = (tiny.folder / "data/phantom/store-32px-8mm").glob(f"{name}-*.npy")
+    (path,) = (tiny.folder / "data/phantom/store-resize-32px-8mm").glob(f"{name}-*.npy")
     slices = np.load(path)
     slices[1] = 255 - slices[1]
     np.save(path, slices)

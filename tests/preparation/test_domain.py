@@ -169,6 +169,6 @@ def test_a_header_of_another_technique_is_warned_of():
         lines = check_domain(description(**changes), ZTE, ZTE, 190.0, [1.0] * 3, technique).warnings
         return [line for line in lines if "header reads as" in line]
 
-    assert "no bone MRI" in said("no bone MRI")[0]
+    assert "none of ZTE" in said("none of ZTE, UTE and GRE")[0]
     assert "GRE" in said("GRE")[0]
     assert said("ZTE") == said(None) == said("GRE", techniques=[]) == []
