@@ -2,8 +2,10 @@
 
     python -m sct.phantom data/displaced --participants 12 --displaced
     python -m benchmarks.registration data/displaced > benchmarks/registration.md
+    python -m benchmarks.registration data/displaced --placement
 
-Writes a Markdown table: target registration error (TRE) over the head, per participant and method.
+Writes a Markdown table: target registration error (TRE) over the head, per participant and method; with `--placement`,
+what "landmarks placed with an error of 1 mm" gives by what it is taken to mean.
 """
 
 import argparse
@@ -19,13 +21,27 @@ from sct.cohorts.cohort import Participant, read_cohort
 from sct.core.errors import SctError
 from sct.core.files import read_json
 from sct.core.volume import Volume
-from sct.geometry.affine_fit import apply_affine, describe_affine, inverse
+from sct.geometry.affine_fit import apply_affine, describe_affine, fit_affine, inverse
 from sct.geometry.registration import register
+from sct.head_phantom.displacement import draw_landmarks
+from sct.head_phantom.participant import draw_anatomy
+from sct.head_phantom.settings import PhantomSettings
 from sct.io.volumes import read_volume
 
 HEAD_HU = -300.0
 N_POINTS = 5000
 WORST_MM, WORST_DEG = 15.0, 10.0  # of what registration must take
+DRAWS = 50
+PLACEMENT_ERRORS_MM = {  # as root mean square of a pair's error over three directions and both images
+    "a pair's error": 1.0,
+    "each mark's error, in MR and in CT": 2**0.5,
+    "the SD of each coordinate of each mark": 6**0.5,
+}
+
+
+def true_affine(participant: Participant) -> np.ndarray:
+    """MR world -> CT world (4, 4), as the phantom was displaced."""
+    return np.array(read_json(participant.mr.with_name("displacement.json"))["mr_world_to_ct_world"])
 
 
 def head_points(ct: Volume) -> np.ndarray:
@@ -34,10 +50,15 @@ def head_points(ct: Volume) -> np.ndarray:
     return apply_affine(ct.affine, index[:: max(1, len(index) // N_POINTS)].astype(float))
 
 
+def evenly_picked(n: int, count: int) -> np.ndarray:
+    """Up to `count` of n numbers, first and last among them."""
+    return np.unique(np.linspace(0, n - 1, min(count, n)).round().astype(int))
+
+
 def some_landmarks(path: Path, count: int, folder: Path) -> Path:
     """A landmarks.tsv with `count` of the landmarks, evenly picked from the list."""
     header, *lines = path.read_text().splitlines()
-    picked = np.unique(np.linspace(0, len(lines) - 1, min(count, len(lines))).round().astype(int))
+    picked = evenly_picked(len(lines), count)
     (folder / path.name).write_text("\n".join([header, *(lines[i] for i in picked)]) + "\n")
     return folder / path.name
 
@@ -61,8 +82,7 @@ def measure(
 ) -> list[str]:
     """One row of the table; with a seed, of the MR put back and displaced anew by `worst_displacement`."""
     mr, ct = read_volume(participant.mr), read_volume(participant.ct)
-    record = participant.mr.with_name("displacement.json")
-    truth = np.array(read_json(record)["mr_world_to_ct_world"])
+    truth = true_affine(participant)
     in_ct = head_points(ct)
     if worst_seed is not None:
         there, truth = truth @ mr.affine, worst_displacement(in_ct.mean(axis=0), worst_seed)
@@ -88,6 +108,28 @@ def measure(
     return row
 
 
+def placement_table(root: Path, participants: list[Participant], count: int) -> list[str]:
+    """Markdown: median over the participants of the median TRE over `DRAWS` sets of landmarks, by kind of error."""
+    settings = PhantomSettings(**read_json(root / "dataset_description.json")["Settings"])
+    medians: dict[str, list[float]] = {meaning: [] for meaning in PLACEMENT_ERRORS_MM}
+    for index, participant in enumerate(participants):
+        placement = draw_anatomy(settings, index).placement
+        truth = true_affine(participant)
+        in_ct = head_points(read_volume(participant.ct))
+        in_mr = apply_affine(inverse(truth), in_ct)
+        for meaning, error_mm in PLACEMENT_ERRORS_MM.items():
+            errors = []
+            for draw in range(DRAWS):
+                landmarks = draw_landmarks(np.random.default_rng((index, draw)), placement, truth, error_mm)
+                mr, ct = (np.array(positions) for positions in zip(*landmarks.values(), strict=True))
+                picked = evenly_picked(len(mr), count)
+                fitted = fit_affine(mr[picked], ct[picked], "landmarks").matrix
+                errors.append(np.median(np.linalg.norm(apply_affine(fitted, in_mr) - in_ct, axis=1)))
+            medians[meaning].append(float(np.median(errors)))
+    lines = [f"| 1 mm is | median TRE of {len(participants)}, mm |", "|---|---|"]
+    return lines + [f"| {meaning} | {np.median(found):.2f} |" for meaning, found in medians.items()]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cohort", type=Path, help="a cohort written by sct.phantom --displaced")
@@ -100,12 +142,16 @@ def main() -> None:
         action="store_true",
         help=f"displace each MR anew, by {WORST_MM:g} mm and {WORST_DEG:g} degrees; mutual_information only",
     )
+    parser.add_argument("--placement", action="store_true", help="what the landmarks' placement error may mean")
     parser.add_argument("--pictures", type=Path, help="folder for a checkerboard picture of each result")
     arguments = parser.parse_args()
     if arguments.worst:
         arguments.methods = ["mutual_information"]
     try:
         cohort = read_cohort(arguments.cohort)
+        if arguments.placement:
+            print("\n".join(placement_table(arguments.cohort, list(cohort.participants), arguments.landmarks)))
+            return
         with tempfile.TemporaryDirectory() as folder:
             rows = [
                 measure(

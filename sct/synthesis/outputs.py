@@ -13,7 +13,7 @@ from sct.core.files import check_writable, staged, write_json
 from sct.core.gray import Window
 from sct.core.volume import Volume
 from sct.geometry.resample import resample
-from sct.io.dicom_series import find_series
+from sct.io.dicom_series import find_series, header_text
 from sct.io.dicom_write import require_perpendicular
 from sct.io.volumes import VOLUME_SUFFIXES, read_volume, volume_suffix, write_volume
 from sct.synthesis.ensemble import load_ensemble
@@ -115,7 +115,10 @@ def _technique(mr: Path) -> str | None:
     if not mr.is_dir():
         return None
     header = next(one.header for one in find_series(mr) if not one.is_localizer)
-    return guess_technique(header) or "no bone MRI"
+    modality = header_text(header, "Modality")
+    if modality not in ("", "MR"):
+        return modality
+    return guess_technique(header) or "none of ZTE, UTE and GRE"
 
 
 def _checked_suffix(out: Path) -> str:
