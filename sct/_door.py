@@ -65,7 +65,12 @@ def hydra_app(task: Callable[[Any], Any], config_name: str) -> None:
     # Hydra then raises instead of printing a traceback of its own; the line below is ours to word.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     decorate = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=config_name)
-    decorate(_quiet(task))()
+    try:
+        decorate(_quiet(task))()
+    except ValueError as error:
+        if str(error).startswith("Only one of --"):
+            raise SctError(f"{error}; one configuration is shown or run at a time: leave -m out") from error
+        raise
 
 
 def check_choices(words: Sequence[str]) -> None:

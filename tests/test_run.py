@@ -174,6 +174,7 @@ def test_examples_are_the_test_slices_in_three_planes(tiny: Doors) -> None:
         ("cohort=[phantom,phantom39]", "cohort=[phantom,phantom39]: one choice at a time"),
         ("experiment=[table,alpha]", "one choice at a time; give each a command"),
         ("-m loss=[mae,mse],mix", "one choice at a time"),
+        ("-m loss=mae,mse --cfg job", "leave -m out"),
         ("loss=[mae", "loss=[mae"),
         ("optim.lrr=1", "optim.lrr: no such key"),
         ("data=null", "data=None: must be a mapping"),
