@@ -12,7 +12,7 @@ import nibabel
 import numpy as np
 import pytest
 from browser import needs_browser, open_page
-from surface_shapes import grid_affine, shell, solid, sphere
+from surface_shapes import grid_affine, shell, solid, sphere, union
 
 from sct.core.errors import SctError
 from sct.core.volume import Volume
@@ -113,30 +113,39 @@ def test_mistakes_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @needs_browser
-def test_a_browser_shows_volume_and_mesh_without_network(tmp_path: Path) -> None:
+def test_a_browser_shows_volumes_and_mesh_without_network(tmp_path: Path) -> None:
+    """A layer that is opaque and larger than the mesh does not hide it; what lies in front is on the left."""
     layers = [
         ViewerLayer("MR", solid(shell(8.0, 14.0)), "gray", -500.0, 1500.0),
-        ViewerLayer("Uncertainty", solid(sphere(6.0)), "viridis", 300.0, 1500.0, 0.6),
+        ViewerLayer("Synthetic CT", solid(shell(8.0, 17.0)), "gray", -500.0, 1500.0),
+        ViewerLayer("Uncertainty", solid(union(sphere(6.0), sphere(6.0, (0, 14, 0)))), "viridis", 300.0, 900.0),
     ]
     write_viewer(tmp_path / "page.html", layers, colored_ball(), title="A ball", figures=[("Within", "86 %")])
     seen = open_page(tmp_path / "page.html")
     assert seen.state("state") == "ready", seen.messages
-    assert (seen.state("volumes"), seen.state("meshes")) == ("2", "1")
+    assert (seen.state("volumes"), seen.state("meshes")) == ("3", "1")
     assert not [line for line in seen.messages if "Content Security" in line or "Failed to load" in line]
     footer = re.search(r'<span id="location">(.*?)</span>', seen.dom)
     assert footer
-    # In the middle: the first layer is air (clipped at -1000 HU), the second 6 mm deep at 200 HU a mm.
-    place, mr_hu, uncertainty = re.split(r" {4}", footer.group(1))
+    # In the middle: the first layer is air (clipped at -1000 HU), the third 6 mm deep at 200 HU a mm.
+    place, mr_hu, _, uncertainty = re.split(r" {4}", footer.group(1))
     assert re.match(r"R -?0\.\d  A -?0\.\d  S -?0\.\d mm", place)
     assert float(mr_hu.removeprefix("MR ")) == pytest.approx(-1000, abs=4)
     assert float(uncertainty.removeprefix("Uncertainty ")) == pytest.approx(1500, abs=110)  # within half a voxel
     view = seen.pixels[60:640, 340:]
     gray = (np.ptp(view, axis=2) < 0.05) & (view.mean(axis=2) > 0.4)
-    red = (view[..., 0] > 0.4) & (view[..., 1] < 0.25) & (view[..., 2] < 0.25)
-    overlay = (view[..., 1] > view[..., 0] + 0.2) & (view[..., 1] > 0.4)
+    red = (view[..., 0] > 0.2) & (view[..., 1] < 0.5 * view[..., 0]) & (view[..., 2] < 0.5 * view[..., 0])
+    yellow = (view[..., :2].min(axis=2) > 0.5) & (view[..., 2] < 0.4)
     assert gray.mean() > 0.02, "the shell in the planes"
-    assert red.mean() > 0.01, "the mesh in 3-D"
-    assert overlay.mean() > 0.005, "the second layer"
+    assert yellow.mean() > 0.005, "the third layer"
+    rows, columns = np.nonzero(red)
+    assert min(rows) > 250, "the mesh is in the lower panel, in 3-D"
+    assert min(columns) > 280, "and on the right"
+    ellipse = np.pi / 4 * np.ptp(rows) * np.ptp(columns)
+    assert red.sum() == pytest.approx(ellipse, rel=0.1), "a solid ball, without holes and covers"
+    sagittal = yellow[:250, 320:], gray[:250, 320:]
+    front, head = (np.nonzero(part)[1] for part in sagittal)
+    assert front.mean() < (head.min() + head.max()) / 2 - 5, "the nose is on the left"
 
 
 @needs_browser
