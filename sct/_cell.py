@@ -79,14 +79,14 @@ class CellRunner:
         return fold_plan(cfg).split(n_slices, columns, cell.fold, cell.seed)
 
     def _compare(self, work: CellWork) -> None:
-        """Refuse a folder that holds a run of something else, or lies beside a fold of other slices."""
-        if (work.folder / "config.yaml").exists():
-            from sct.study.settings import read_config
+        """Refuse a folder that holds a run of something else, or lies beside one: the folds would be pooled."""
+        from sct.study.settings import read_config
 
-            before = scientific(read_config(work.folder / "config.yaml"))
-            difference = first_difference(before, scientific(work.config))
+        folds = sorted(work.folder.parent.glob("fold-*/config.yaml"), key=lambda path: path.parent != work.folder)
+        for path in folds:  # its own first
+            difference = first_difference(scientific(read_config(path)), scientific(work.config))
             if difference:
-                self._refuse(work.folder, difference)
+                self._refuse(path.parent, difference)
         now = self._fingerprint(work)
         for split in sorted(work.folder.parent.glob("fold-*/split.json")):
             slices = read_json(split).get("store_fingerprint")

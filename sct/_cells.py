@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CellTemplate", "cell_templates", "folds_of", "is_baseline", "job_cells"]
 
+_LARGEST_SEED = 2**32 - 1  # that numpy and Lightning take
+
 
 def job_cells(config: "DictConfig") -> list[tuple["DictConfig", Cell]]:
     """The cells of one composed configuration: one for each fold, and for each value of `experiment.value=all`.
@@ -79,8 +81,8 @@ class CellTemplate:
         Raises:
             SctError: The seed or a fold is no such number; a name cannot be a folder.
         """
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            raise SctError(f"seed={seed}: give a whole number that is not negative")
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= _LARGEST_SEED:
+            raise SctError(f"seed={seed}: give a whole number from 0 to {_LARGEST_SEED}")
         folds = folds_of(fold, self.n_folds)
         return [
             Cell(**self.names, seed=0 if self.fits_once else seed, fold=k)

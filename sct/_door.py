@@ -84,6 +84,8 @@ def check_choices(words: Sequence[str]) -> None:
     """
     for text in words:
         group, is_override, value = text.partition("=")
+        if not group:
+            raise SctError(f"{text}: no key before the equals sign; give key=value")
         if group not in _groups() or not is_override:
             continue
         if value.startswith("["):

@@ -45,9 +45,10 @@ def evaluate_volumes(
         device={"gpu": "cuda"}.get(trainer["accelerator"], trainer["accelerator"]),
         precision={"32-true": "float32", "bf16-mixed": "bfloat16"}.get(trainer["precision"], "auto"),
     )
+    skips = config["prepare"]["on_error"] == "skip"
     participants = {
         participant.participant_id: participant
-        for participant in read_cohort(Path(cohort["root"]), cohort["name"], cohort.get("where")).participants
+        for participant in read_cohort(Path(cohort["root"]), cohort["name"], cohort.get("where"), skips).participants
     }
     scores = {}
     for name in tested:

@@ -107,7 +107,7 @@ def _show(jobs: "list[tuple[DictConfig, Cell]]", runs: Path, window: "Window") -
     if not cells:
         return
     print(f"\n{first.cohort} / {first.experiment} / {first.model} / {first.loss} / seed {first.seed}")
-    print(cells_table(cells, runs, pooled))
+    print(cells_table(cells, runs, n_folds, pooled))
     for cell in cells:
         picture = cell.folder(runs) / "figure.png"
         if picture.exists():

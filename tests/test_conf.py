@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from doors import Doors
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
@@ -12,6 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from sct._door import config_folder, register_resolvers
 from sct._sweep import plan_cells
+from sct.study.subsets import subset_of
+from sct.training.task import adam
 
 CONF = config_folder()
 DOORS = sorted(path.stem for path in CONF.glob("*.yaml"))
@@ -74,10 +77,15 @@ def test_the_first_comment_of_an_experiment_is_its_command(name: str) -> None:
     words = [word for word in command[3:] if not word.startswith("-")]
     cells = [planned.cell for planned in plan_cells(words).cells]
     assert cells
-    assert (
-        all(cell.experiment.startswith(name) for cell in cells)
-        or "column" in (CONF / "experiment" / f"{name}.yaml").read_text()
-    )
+    column = composed("run", words).experiment.column
+    if column is None:
+        assert {cell.experiment for cell in cells} == {name}
+    else:
+        subsets = [subset_of(cell.experiment) for cell in cells]
+        assert {(subset.column, subset.condition) for subset in subsets if subset} == {
+            (column, condition) for condition in ("baseline", "separate", "augmented")
+        }
+        assert None not in subsets
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -96,9 +104,14 @@ def test_an_experiment_may_set_any_value() -> None:
     own = OmegaConf.load(CONF / "experiment" / "demo.yaml")
     config = composed("run", ["experiment=demo"])
     assert config.prepare.size_px == own.prepare.size_px != composed("run", []).prepare.size_px
-    assert config.prepare.store == f"data/phantom/store-{own.prepare.size_px}px-{own.prepare.spacing_mm}mm"
+    assert config.prepare.store == f"data/phantom/store-resize-{own.prepare.size_px}px-{own.prepare.spacing_mm}mm"
     assert (config.data.batch_size, config.augment.flip_probability) == (own.data.batch_size, 0.0)
     assert composed("run", ["experiment=demo", "data.batch_size=4"]).data.batch_size == 4
+
+
+def test_the_tasks_own_optimiser_is_the_configurations() -> None:
+    parameters = [torch.nn.Parameter(torch.zeros(1))]
+    assert adam(parameters).defaults == instantiate(composed("run", []).optim)(parameters).defaults
 
 
 def test_no_file_is_outside_the_groups() -> None:

@@ -101,7 +101,7 @@ def test_mistakes_are_one_line(clinic, monkeypatch, capsys, arguments, message):
 def test_cohorts_bring_their_size_and_the_command_line_rules(cohort, size_px, spacing_mm):
     cfg = config(f"cohort={cohort}")
     assert (cfg.prepare.size_px, cfg.prepare.spacing_mm) == (size_px, spacing_mm)
-    assert cfg.prepare.store == f"data/{cohort}/store-{size_px}px-{spacing_mm}mm"
+    assert cfg.prepare.store == f"data/{cohort}/store-resize-{size_px}px-{spacing_mm}mm"
     cfg = config(f"cohort={cohort}", "prepare.size_px=48", "prepare.spacing_mm=3.0")
     assert cfg.prepare.store == f"data/{cohort}/store-resize-48px-3.0mm"
 

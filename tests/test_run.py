@@ -189,6 +189,8 @@ def test_examples_are_the_test_slices_in_three_planes(tiny: Doors) -> None:
         ("fold=x", "fold="),
         ("fold=[]", "names no fold"),
         ("seed=-1", "seed=-1"),
+        ("seed=4294967296", "give a whole number from 0 to 4294967295"),
+        ("=5", "no key before the equals sign"),
         ("data.n_folds=x", "data.n_folds=x"),
         ("data.n_folds=9", "only 4 participants"),
         ("-m seed=0,1 data.n_folds=9", "only 4 participants"),
@@ -215,6 +217,7 @@ def test_examples_are_the_test_slices_in_three_planes(tiny: Doors) -> None:
         ("trainer.max_epochs=many", "trainer.max_epochs=many"),
         ("trainer.precision=bf16-true", "trainer.precision=bf16-true"),
         ("trainer.accelerator=tpu", "trainer.accelerator=tpu"),
+        ("trainer.accelerator=mps", "this machine has no Apple GPU"),
         ("trainer.compile=perhaps", "trainer.compile=perhaps"),
         ("-m trainer.compile=false,perhaps", "trainer.compile=perhaps"),
         ("+trainer.speed=high", "speed"),
@@ -273,6 +276,9 @@ def test_a_folder_of_another_configuration_is_refused_by_its_key(tiny: Doors) ->
     tiny.run("fold=0")
     answer = tiny.run("fold=0", "optim.lr=0.5")
     assert "optim.lr: 0.001 before, 0.5 now" in answer.error
+    answer = tiny.run("fold=1", "data.fold_seed=5")  # not even beside it: somebody would be tested twice, or never
+    assert "fold-0: holds a run of another configuration (data.fold_seed: 0 before, 5 now)" in answer.error
+    assert not tiny.cell(fold=1).joinpath("config.yaml").exists()
 
 
 def test_a_folder_of_other_slices_is_refused(tiny: Doors) -> None:
@@ -348,6 +354,17 @@ def test_whole_volumes_are_scored_beside_the_slices(tiny: Doors) -> None:
     shutil.rmtree(tiny.folder / "runs")
     assert tiny.run("fold=0", "trainer.max_epochs=1", "evaluate=volume").code == 0  # and within a cell
     assert (tiny.cell() / "volumes.csv").read_bytes() == first
+
+
+def test_whole_volumes_are_scored_where_participants_are_left_out(tiny: Doors) -> None:
+    shutil.move(tiny.folder / "data/phantom/cohort", tiny.folder / "clinic")
+    left_out = sorted(tiny.folder.glob("clinic/sub-*/mr.nii.gz"))[0]
+    left_out.unlink()
+    words = ("cohort=folder", "cohort.root=clinic", "data.n_folds=3", "prepare.on_error=skip", "evaluate=volume")
+    answer = tiny("run", *TINY[2:], *TINY_TRAINING, *words, "fold=0", "trainer.max_epochs=1")
+    assert answer.code == 0, answer.err
+    assert answer.out.rstrip().splitlines()[-1] == f"left out: {left_out.parent.name}: no mr"
+    assert len(list(tiny.folder.glob("runs/clinic/**/volumes.json"))) == 1
 
 
 def test_nothing_but_our_own_lines_on_the_screen(tiny: Doors) -> None:

@@ -36,6 +36,7 @@ def read_nifti(path: Path) -> Volume:
     import nibabel
     from nibabel.filebasedimages import ImageFileError
     from nibabel.spatialimages import HeaderDataError, ImageDataError
+    from nibabel.wrapstruct import WrapStructError
 
     require_file(path)
     try:
@@ -58,7 +59,16 @@ def read_nifti(path: Path) -> Volume:
                 data = image.get_fdata(dtype=np.float32, caching="unchanged")
         unit = image.header.get_xyzt_units()[0]
         placed = int(image.header["sform_code"]) > 0 or int(image.header["qform_code"]) > 0
-    except (ImageFileError, HeaderDataError, ImageDataError, EOFError, OSError, ValueError, KeyError) as error:
+    except (
+        ImageFileError,
+        HeaderDataError,
+        ImageDataError,
+        WrapStructError,
+        EOFError,
+        OSError,
+        ValueError,
+        KeyError,
+    ) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise SctError(f"{path}: not a readable NIfTI file, or truncated ({reason})") from error
     if not placed:  # readers then guess, and left may become right

@@ -45,7 +45,10 @@ class Cell:
         for key in ("cohort", "experiment", "model", "loss"):
             name = getattr(self, key)
             if not _NAME.fullmatch(name):
-                raise SctError(f"{key}.name={name!r}: use letters, digits and . _ - only, since it names a folder")
+                raise SctError(
+                    f"{key}.name={name!r}: use letters, digits and . _ - only, since it names a folder; "
+                    f"{key}.name=... gives another"
+                )
 
     @property
     def label(self) -> str:

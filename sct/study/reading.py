@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from sct.core.errors import SctError
+from sct.core.figures import figures
 from sct.core.files import read_json
 from sct.core.gray import Window
-from sct.core.sums import SumsTable, figures
+from sct.core.sums import SumsTable
 from sct.study.cells import Cell, CellState, state_of
 from sct.study.paper import order_in_print
 from sct.study.results import ParticipantFigures, Row, SeedResult, Study, window_of

@@ -26,6 +26,7 @@ from sct.training.checkpoint import read_checkpoint
 from sct.training.checkpoint_io import AtomicCheckpointIO
 from sct.training.datamodule import SliceDataModule
 from sct.training.machine import choose_compile, choose_precision, compiled_training, prepared_machine
+from sct.training.resume import checkpoint_to_resume
 from sct.training.task import SynthesisTask
 
 __all__ = ["ACCELERATORS", "PRECISIONS", "FitRecord", "TrainerSettings", "fit", "predict_slices", "test"]
@@ -74,6 +75,8 @@ class TrainerSettings:
         """
         if self.accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
             raise SctError(f"trainer.accelerator={self.accelerator}: torch finds no GPU here; auto takes what there is")
+        if self.accelerator == "mps" and not torch.backends.mps.is_available():
+            raise SctError("trainer.accelerator=mps: this machine has no Apple GPU; auto takes what there is")
         n_gpus = torch.cuda.device_count() if self.device().type == "cuda" else self.devices
         if self.devices > n_gpus:
             raise SctError(f"trainer.devices={self.devices}: there are {n_gpus} GPUs here")
@@ -124,8 +127,9 @@ def fit(
     Writes `best.ckpt`, `last.ckpt` and `metrics.csv` into `folder`.
 
     Raises:
-        SctError: Training diverged in its first epoch, a file cannot be read or written.
+        SctError: Training diverged in its first epoch, `last.ckpt` is not of this training, a file cannot be written.
     """
+    last = checkpoint_to_resume(folder, task)
     best_and_last, stopping = BestAndLast(folder), PatientStopping(settings.patience)
     table = EpochTable(folder / "metrics.csv")
     trainer = _trainer(settings, [best_and_last, stopping, table, _EpochLines(table), _EqualBuffers()], loggers, folder)
@@ -133,9 +137,8 @@ def fit(
     compiled = choose_compile(settings.compile, settings.device(), batches, settings.max_epochs)
     if compiled and settings.device().type == "cuda":
         datamodule.compile_maps()
-    last = folder / "last.ckpt"
     with _signals_told(), compiled_training(task.network) if compiled else nullcontext():
-        trainer.fit(task, datamodule, ckpt_path=str(last) if last.exists() else None)
+        trainer.fit(task, datamodule, ckpt_path=last)
     task.load_state_dict(read_checkpoint(best_and_last.best_path)["state_dict"])
     speeds = [row["train_slices_per_s"] for row in table.rows[1:] or table.rows]
     return FitRecord(

@@ -153,6 +153,16 @@ def test_truncated_files_are_refused(tmp_path, one_line, suffix, kept):
     one_line(path)
 
 
+def test_a_header_that_ends_early_is_refused_at_any_length(tmp_path, one_line):
+    write_volume(Volume(np.zeros((3, 4, 5), np.int16), np.eye(4)), tmp_path / "whole.nii")
+    content = (tmp_path / "whole.nii").read_bytes()
+    for n_bytes in (1, 3, 4, 100, 347, 348, 351, 352):
+        (tmp_path / "v.nii").write_bytes(content[:n_bytes])
+        one_line(tmp_path / "v.nii")
+    (tmp_path / "v.nii.gz").write_bytes(gzip.compress(b""))
+    one_line(tmp_path / "v.nii.gz")
+
+
 @pytest.mark.parametrize("suffix", [".mha", ".nrrd"])
 def test_truncated_raw_files_are_refused(tmp_path, one_line, suffix):
     path = tmp_path / f"v{suffix}"

@@ -1,6 +1,7 @@
 """An interrupted training goes on where it was and ends in the same weights."""
 
 import csv
+import shutil
 
 import pytest
 import torch
@@ -8,7 +9,9 @@ from pytorch_lightning import Callback
 from short_training import make_data, make_task, make_trainer, run_callbacks, train
 
 from sct.core.errors import SctError
+from sct.models.light_unet import LightUNet
 from sct.training.checkpoint import read_checkpoint
+from sct.training.resume import checkpoint_to_resume
 
 
 class Killed(Exception):
@@ -94,6 +97,22 @@ def test_resuming_a_run_that_had_stopped_trains_no_further(store, tmp_path, monk
 def test_a_first_epoch_that_is_not_finite_is_told(store, tmp_path, monkeypatch):
     with pytest.raises(SctError, match="diverged"):
         fit_with_losses(store, tmp_path, [float("nan"), 1.0], monkeypatch)
+
+
+def test_what_is_no_state_of_this_training_is_refused(store, tmp_path):
+    train(store, tmp_path, 1)
+    assert checkpoint_to_resume(tmp_path, make_task()) == tmp_path / "last.ckpt"
+    other = make_task(network=LightUNet((4, 8, 8)))
+    with pytest.raises(SctError, match=r"last.ckpt: of another architecture \(network.*remove it to begin anew"):
+        checkpoint_to_resume(tmp_path, other)
+    shutil.copy(tmp_path / "best.ckpt", tmp_path / "last.ckpt")
+    with pytest.raises(SctError, match="no state of a training, it has no optimizer_states"):
+        checkpoint_to_resume(tmp_path, make_task())
+    (tmp_path / "last.ckpt").write_bytes(b"PK")
+    with pytest.raises(SctError, match=r"truncated.*remove it to begin anew"):
+        checkpoint_to_resume(tmp_path, make_task())
+    (tmp_path / "last.ckpt").unlink()
+    assert checkpoint_to_resume(tmp_path, make_task()) is None
 
 
 def test_a_kill_while_writing_leaves_the_old_last(store, tmp_path, monkeypatch):
