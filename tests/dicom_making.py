@@ -121,3 +121,12 @@ def edit(path: Path, **tags) -> None:
     for keyword, value in tags.items():
         setattr(dataset, keyword, value)
     dataset.save_as(path, enforce_file_format=True)
+
+
+def spoil(path: Path, keyword: str, text: bytes) -> None:
+    """Put bytes into a header element that are not what the standard allows there, as some scanners do."""
+    dataset = pydicom.dcmread(path)
+    tag = pydicom.tag.Tag(keyword)
+    vr = pydicom.datadict.dictionary_VR(tag)
+    dataset[tag] = pydicom.dataelem.RawDataElement(tag, vr, len(text), text, 0, False, True)
+    dataset.save_as(path)

@@ -4,7 +4,7 @@ import nibabel
 import numpy as np
 import pydicom
 import pytest
-from dicom_making import a_volume, edit, write_enhanced, write_series
+from dicom_making import a_volume, edit, spoil, write_enhanced, write_series
 
 from sct.cohorts.cohort import read_cohort
 from sct.io.dicom_write import write_ct_series
@@ -171,6 +171,22 @@ def test_a_series_with_a_hole_stops_or_is_skipped(doors, export):
     assert answer.code == 0
     assert "left out sub-00" in answer.out
     assert len(read_cohort(doors.folder / "cohort").participants) == 1
+
+
+def test_malformed_headers_cost_no_more_than_their_own_pair(doors, export):
+    root, _ = export
+    spoil(next((root / "a" / "x" / "scout").iterdir()), "SliceThickness", b"1.0 mm")
+    spoil(next((root / "z" / "ct").iterdir()), "ImagePositionPatient", b"a\\b\\c ")
+    spoil(next((root / "z" / "ct").iterdir()), "SeriesNumber", b"3.5 ")
+    answer = doors("ingest", root, "cohort", "--on-error", "skip")
+    assert (answer.code, "Warning" in answer.err) == (0, False), answer.err
+    assert "ImagePositionPatient in its header is" in answer.out
+    assert len(read_cohort(doors.folder / "cohort").participants) == 1
+    assert "x1.0 mm\t" in (doors.folder / "cohort-inventory.tsv").read_text()
+    spoil(next((root / "a" / "x" / "scout").iterdir()), "NumberOfFrames", b"many")
+    assert "NumberOfFrames in its header is 'many', which is no number" in doors("ingest", root, "b").error
+    answer = doors("ingest", root, "b", "--on-error", "skip")
+    assert (answer.code, "passed over: " in answer.out) == (0, True), answer.err
 
 
 def test_mistakes_are_one_line(doors, export):

@@ -4,7 +4,8 @@ import datetime
 from typing import Any
 
 from sct.cohorts.naming import SCOUT_NAMES, is_named
-from sct.io.dicom_series import Series, header_number, header_text
+from sct.io.dicom_series import Series
+from sct.io.dicom_values import header_number, header_text
 
 __all__ = [
     "age_years",
@@ -94,7 +95,7 @@ def age_years(header: Any) -> str:
     """
     text = header_text(header, "PatientAge").upper()
     days: float | None = None
-    if len(text) >= 2 and text[:-1].isdigit() and text[-1] in _DAYS_PER_UNIT:
+    if len(text) >= 2 and text[:-1].isdecimal() and text[-1] in _DAYS_PER_UNIT:
         days = int(text[:-1]) * _DAYS_PER_UNIT[text[-1]]
     else:
         born, seen = (_date(header_text(header, keyword)) for keyword in ("PatientBirthDate", "StudyDate"))
@@ -114,15 +115,22 @@ def matrix_text(series: Series) -> str:
 
 
 def spacing_text(header: Any) -> str:
-    """Pixel size x slice thickness in mm, as far as the header says."""
+    """Pixel size x slice thickness in mm, as far as the header says; what is no number as it stands there."""
     parts = [*header_text(header, "PixelSpacing").split("\\"), header_text(header, "SliceThickness")]
-    return "x".join(f"{float(part):.3g}" for part in parts if part)
+    return "x".join(_rounded(part) for part in parts if part)
 
 
 def patient_of(header: Any) -> str:
     """What a patient's series have in common; for matching only, never written into a cohort. Empty when missing."""
     found = (header_text(header, keyword) for keyword in ("PatientID", "PatientName", "StudyInstanceUID"))
     return next((text for text in found if text), "")
+
+
+def _rounded(text: str) -> str:
+    try:
+        return f"{float(text):.3g}"
+    except ValueError:
+        return text
 
 
 def _date(text: str) -> datetime.date | None:

@@ -15,7 +15,8 @@ from sct.core.errors import SctError
 from sct.core.files import staged
 from sct.core.volume import Volume
 from sct.io.dicom import read_series
-from sct.io.dicom_series import Series, header_number, header_text
+from sct.io.dicom_series import Series
+from sct.io.dicom_values import header_number, header_text
 from sct.io.volumes import write_volume
 
 __all__ = ["COLUMNS", "check_new_folder", "columns_of", "write_cohort"]

@@ -6,7 +6,8 @@ from pathlib import Path
 from sct.cohorts.headers import guess_technique, matrix_text, patient_of, spacing_text, vendor
 from sct.cohorts.kinds import note_on
 from sct.core.files import write_text
-from sct.io.dicom_series import Series, header_text
+from sct.io.dicom_series import Series
+from sct.io.dicom_values import header_text
 
 __all__ = ["write_inventory"]
 

@@ -1,7 +1,8 @@
 """What a series is, when it is not a scan as the scanner made it."""
 
 from sct.cohorts.naming import SCOUT_NAMES, is_named
-from sct.io.dicom_series import Series, header_text, header_values
+from sct.io.dicom_series import Series
+from sct.io.dicom_values import header_text, header_values
 
 __all__ = ["is_derived", "is_scout", "is_synthetic_ct", "note_on"]
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from sct.io.dicom_series import header_text
+from sct.io.dicom_values import header_text
 
 __all__ = ["SCOUT_NAMES", "is_named"]
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from sct.cohorts.headers import guess_technique, patient_of, technique_in_name
 from sct.cohorts.kinds import is_derived, is_scout, is_synthetic_ct
 from sct.cohorts.pairs import Pair
-from sct.io.dicom_series import Series, header_text
+from sct.io.dicom_series import Series
+from sct.io.dicom_values import header_text
 
 __all__ = ["Proposal", "propose_pairs"]
 

@@ -10,9 +10,10 @@ from scipy import ndimage
 from sct.core.errors import SctError
 from sct.core.volume import Volume
 from sct.io.checks import checked_volume
-from sct.io.dicom_files import read_dataset
+from sct.io.dicom_files import quiet_pydicom, read_dataset
 from sct.io.dicom_frames import Frame, frames_of, stack_frames
-from sct.io.dicom_series import Series, find_series, header_text
+from sct.io.dicom_series import HEADER_TAGS, Series, find_series
+from sct.io.dicom_values import header_count, header_numbers, header_text
 
 __all__ = ["read_dicom", "read_series"]
 
@@ -54,13 +55,13 @@ def read_series(series: Series, what: str) -> Volume:
 
     Raises:
         SctError: Missing, repeated or unevenly spaced slices, several orientations, localizers, colour, a compressed
-            transfer syntax without a decoder, or damaged pixels.
+            transfer syntax without a decoder, a value in the header that is no number, or damaged pixels.
     """
     if series.is_localizer:
         raise SctError(f"{what}: {_name(series)} is a localizer; a volume was expected")
     frames: list[Frame] = []
     for index, path in enumerate(series.files):
-        header: Any = read_dataset(path)
+        header: Any = read_dataset(path, tags=HEADER_TAGS)
         _check_pixels(header, path)
         frames += frames_of(header, index, str(path))
     stack = stack_frames(frames, what)
@@ -88,7 +89,7 @@ def read_series(series: Series, what: str) -> Volume:
 
 def _check_pixels(header: Any, path: Path) -> None:
     """Refuse colour and what no installed decoder reads, before any pixel is touched."""
-    if int(header.get("SamplesPerPixel") or 1) > 1:
+    if header_count(header, "SamplesPerPixel", str(path), default=1) > 1:
         raise SctError(f"{path}: colour image; gray values were expected")
     syntax = header.file_meta.get("TransferSyntaxUID") if hasattr(header, "file_meta") else None
     if syntax is None or not syntax.is_compressed or syntax.is_deflated:
@@ -110,24 +111,27 @@ def _pixels(path: Path) -> tuple[NDArray[np.float32], tuple[int, int] | None]:
     """Stored values (frames, rows, columns) as float32, and the range of padding values of a CT."""
     try:
         dataset: Any = read_dataset(path, pixels=True)
-        stored = np.asarray(dataset.pixel_array)
+        with quiet_pydicom():
+            stored = np.asarray(dataset.pixel_array)
     except Exception as error:  # each decoder has errors of its own
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise SctError(f"{path}: pixels cannot be read, or truncated ({reason})") from error
     stored = stored if stored.ndim == 3 else stored[None]
-    return stored.astype(np.float32), _padding(dataset) if dataset.get("Modality") == "CT" else None
+    return stored.astype(np.float32), _padding(dataset, path)
 
 
-def _padding(dataset: Any) -> tuple[int, int] | None:
-    """Lowest and highest stored value that is padding: PixelPaddingValue to PixelPaddingRangeLimit, in either order."""
-    value = dataset.get("PixelPaddingValue")
+def _padding(dataset: Any, path: Path) -> tuple[int, int] | None:
+    """Lowest and highest stored value that is padding of a CT: PixelPaddingValue and PixelPaddingRangeLimit."""
+    if dataset.get("Modality") != "CT":
+        return None
+    with quiet_pydicom():
+        value, limit = (header_numbers(dataset, f"PixelPadding{name}", str(path)) for name in ("Value", "RangeLimit"))
     if value is None:
         return None
-    limit = dataset.get("PixelPaddingRangeLimit")
     # Scanners write -2000 as the unsigned 63536 and the other way round: bring it to the pixels' own representation.
     span = 2 ** int(dataset.BitsAllocated)
     lowest = -span // 2 if dataset.PixelRepresentation else 0
-    ends = [(int(end) - lowest) % span + lowest for end in (value, value if limit is None else limit)]
+    ends = [(int(end) - lowest) % span + lowest for end in (value[0], value[0] if limit is None else limit[0])]
     return min(ends), max(ends)
 
 

@@ -1,12 +1,14 @@
 """A DICOM file as a pydicom dataset, with or without the preamble of the standard's part 10."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sct.core.errors import SctError
 
-__all__ = ["read_dataset"]
+__all__ = ["quiet_pydicom", "read_dataset"]
 
 # A bare dataset (old exports, network dumps) begins with an element of group 0002 or 0008, in either byte order.
 _BARE_STARTS = (b"\x02\x00", b"\x08\x00", b"\x00\x02", b"\x00\x08")
@@ -18,7 +20,7 @@ def read_dataset(path: Path, pixels: bool = False, tags: Sequence[str] | None = 
     Args:
         path: Any file.
         pixels: Whether the pixels are wanted too.
-        tags: Keywords to read; all by default.
+        tags: Keywords to read, and to decode at once; all by default, each decoded when it is asked for.
 
     Returns:
         The dataset; None when the file is no DICOM file.
@@ -34,14 +36,17 @@ def read_dataset(path: Path, pixels: bool = False, tags: Sequence[str] | None = 
     if tags is not None:
         options["specific_tags"] = list(tags)
     try:
-        try:
-            dataset: Any = pydicom.dcmread(path, **options)
-        except InvalidDicomError:
-            if not _begins_like_a_dataset(path):
-                return None
-            dataset = pydicom.dcmread(path, force=True, **options)
-            if "SOPClassUID" not in dataset:
-                return None
+        with quiet_pydicom():
+            try:
+                dataset: Any = pydicom.dcmread(path, **options)
+            except InvalidDicomError:
+                if not _begins_like_a_dataset(path):
+                    return None
+                dataset = pydicom.dcmread(path, force=True, **options)
+                if "SOPClassUID" not in dataset:
+                    return None
+            for _ in dataset.iterall() if tags is not None else ():
+                pass
     except Exception as error:  # pydicom raises many types on damaged headers
         raise SctError(f"{path}: damaged DICOM header ({' '.join(str(error).split()) or 'truncated'})") from error
     is_directory = dataset.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage
@@ -50,6 +55,14 @@ def read_dataset(path: Path, pixels: bool = False, tags: Sequence[str] | None = 
     if "TransferSyntaxUID" not in dataset.file_meta:
         dataset.file_meta.TransferSyntaxUID = _syntax_as_written(dataset)
     return dataset
+
+
+@contextmanager
+def quiet_pydicom() -> Iterator[None]:
+    """Keep pydicom's warnings of values that break the standard off the screen: what matters is told as an error."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning, module="pydicom")
+        yield
 
 
 def _begins_like_a_dataset(path: Path) -> bool:

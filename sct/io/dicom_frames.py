@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sct.core.errors import SctError
+from sct.io.dicom_values import header_count, header_numbers
 
 __all__ = ["Frame", "Stack", "frames_of", "macros", "stack_frames"]
 
@@ -57,15 +58,21 @@ def frames_of(dataset: Any, file_index: int, what: str) -> list[Frame]:
     """Read the places of the frames in a file: one in classic objects, many in enhanced (multi-frame) ones.
 
     Raises:
-        SctError: The header does not say where the image lies.
+        SctError: The header does not say where each image lies, or a value in it is no number.
     """
     per_frame = dataset.get("PerFrameFunctionalGroupsSequence")
+    n_frames = header_count(dataset, "NumberOfFrames", what, default=1)
     if per_frame is None:
-        if int(dataset.get("NumberOfFrames") or 1) > 1:
+        if n_frames > 1:
             raise SctError(
                 f"{what}: multi-frame file without the position of its frames; export it as enhanced MR or CT"
             )
         return [_frame([dataset], file_index, 0, what)]
+    if len(per_frame) != n_frames:
+        raise SctError(
+            f"{what}: {n_frames} frames, but {len(per_frame)} described in its PerFrameFunctionalGroupsSequence; each "
+            "frame needs its own place"
+        )
     shared = list(dataset.get("SharedFunctionalGroupsSequence") or [])
     return [
         _frame([*macros([group, *shared]), dataset], file_index, number, what) for number, group in enumerate(per_frame)
@@ -150,11 +157,9 @@ def _frame(places: list[Any], file_index: int, frame_index: int, what: str) -> F
 
     def find(keyword: str, n: int) -> NDArray[np.float64] | None:
         for place in places:
-            value = place.get(keyword)
-            if value is not None and value != "":
-                numbers = np.atleast_1d(np.array(value, dtype=np.float64))
-                if len(numbers) == n and np.isfinite(numbers).all():
-                    return numbers
+            numbers = header_numbers(place, keyword, what)
+            if numbers is not None and len(numbers) == n:
+                return numbers
         return None
 
     position, orientation = find("ImagePositionPatient", 3), find("ImageOrientationPatient", 6)

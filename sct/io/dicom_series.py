@@ -7,11 +7,11 @@ from typing import Any
 from sct.core.errors import SctError
 from sct.io.dicom_files import read_dataset
 from sct.io.dicom_frames import macros
+from sct.io.dicom_values import header_count, header_text, header_values
 
-__all__ = ["DicomTree", "Series", "find_series", "header_number", "header_text", "header_values", "read_tree"]
+__all__ = ["HEADER_TAGS", "DicomTree", "Series", "find_series", "read_tree"]
 
-# Read for every file; pixels and long private data stay on disk.
-_TAGS = [
+HEADER_TAGS = [
     "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "Modality", "ImageType", "Rows",
     "Columns", "NumberOfFrames", "PixelSpacing", "SliceThickness", "ImagePositionPatient", "ImageOrientationPatient",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "EchoTime", "RepetitionTime",
@@ -19,8 +19,9 @@ _TAGS = [
     "SeriesNumber", "ConvolutionKernel", "Manufacturer", "ManufacturerModelName", "MagneticFieldStrength",
     "InstitutionName", "PatientID", "PatientName", "PatientAge", "PatientBirthDate", "PatientSex", "StudyDate",
     "BurnedInAnnotation", "SamplesPerPixel", "FrameOfReferenceUID", "GantryDetectorTilt", "FlipAngle", "InversionTime",
-    "DerivationDescription", "ImageComments",
+    "DerivationDescription", "ImageComments", "RescaleSlope", "RescaleIntercept",
 ]  # fmt: skip
+"""Read of every file; pixels and long private data stay on disk."""
 # Where an enhanced (multi-frame) object keeps, in its functional groups, what a classic one has at the top.
 _IN_GROUPS = {
     "EchoTime": "EffectiveEchoTime",
@@ -62,7 +63,7 @@ class Series:
     @property
     def n_images(self) -> int:
         """Number of files, or of frames where one file holds many."""
-        return sum(max(1, int(self.header.get("NumberOfFrames") or 1)) for _ in self.files)
+        return len(self.files) * header_count(self.header, "NumberOfFrames", self.key, default=1)
 
 
 @dataclass(frozen=True)
@@ -113,12 +114,14 @@ def read_tree(folder: Path) -> DicomTree:
     damaged: list[str] = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")):
         try:
-            header = read_dataset(path, tags=_TAGS)
+            header = read_dataset(path, tags=HEADER_TAGS)
+            if header is None or header.get("Rows") is None:
+                passed_over.append(path)
+                continue
+            for keyword, default in (("Rows", None), ("Columns", None), ("NumberOfFrames", 1)):
+                header_count(header, keyword, str(path), default)
         except SctError as error:
             damaged.append(str(error))
-            continue
-        if header is None or header.get("Rows") is None:
-            passed_over.append(path)
             continue
         uid = str(header.get("SOPInstanceUID", path))
         if uid in seen:
@@ -151,27 +154,6 @@ def _lift(header: Any) -> None:
                 setattr(header, keyword, item[there].value)
 
 
-def header_text(header: Any, keyword: str) -> str:
-    """A header value as plain text without line breaks; values joined by backslashes; empty when missing."""
-    return "\\".join(" ".join(str(value).split()) for value in header_values(header, keyword))
-
-
-def header_number(header: Any, keyword: str) -> float | None:
-    """A header value as a number, the first of several; None where there is none."""
-    try:
-        return float(header_text(header, keyword).partition("\\")[0])
-    except ValueError:
-        return None
-
-
-def header_values(header: Any, keyword: str) -> list[Any]:
-    """The values of a header element; empty when it is missing or blank."""
-    value = header.get(keyword)
-    if value is None or value == "":
-        return []
-    return list(value) if isinstance(value, list) or type(value).__name__ == "MultiValue" else [value]
-
-
 def _has_burned_in_text(header: Any) -> bool:
     return header_text(header, "BurnedInAnnotation").upper() == "YES"
 
@@ -181,6 +163,6 @@ def _order(series: Series) -> tuple[str, str, int, str]:
     return (
         header_text(series.header, "PatientID"),
         header_text(series.header, "StudyDate"),
-        int(number) if number.lstrip("-").isdigit() else 0,
+        int(number) if number.isdecimal() else 0,
         series.key,
     )

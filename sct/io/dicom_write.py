@@ -12,7 +12,8 @@ from sct.core.files import staged
 from sct.core.volume import Volume
 from sct.io.dicom_files import read_dataset
 from sct.io.dicom_frames import frames_of
-from sct.io.dicom_series import Series, find_series
+from sct.io.dicom_series import HEADER_TAGS, Series, find_series
+from sct.io.dicom_values import header_text
 
 __all__ = ["SERIES_DESCRIPTION", "require_perpendicular", "write_ct_series"]
 
@@ -115,7 +116,7 @@ def _common_header(original: Series | None, description: str) -> Any:
 
     header: Any = pydicom.Dataset()
     if original is not None:
-        whole: Any = read_dataset(original.files[0])
+        whole: Any = read_dataset(original.files[0], tags=["SOPClassUID", *_COPIED])
         for keyword in _COPIED:
             if keyword in whole:
                 header[keyword] = whole[keyword]
@@ -156,7 +157,9 @@ def _source_images(original: Series | None) -> list[tuple[NDArray[np.float64], A
 
     found: list[tuple[NDArray[np.float64], Any]] = []
     for index, path in enumerate(original.files if original is not None else []):
-        header: Any = read_dataset(path)
+        header: Any = read_dataset(path, tags=HEADER_TAGS)
+        if not header_text(header, "SOPInstanceUID"):
+            continue  # an image without a name cannot be named
         reference: Any = pydicom.Dataset()
         reference.ReferencedSOPClassUID = header.SOPClassUID
         reference.ReferencedSOPInstanceUID = header.SOPInstanceUID

@@ -13,7 +13,8 @@ from sct.core.files import check_writable, staged, write_json
 from sct.core.gray import Window
 from sct.core.volume import Volume
 from sct.geometry.resample import resample
-from sct.io.dicom_series import find_series, header_text
+from sct.io.dicom_series import find_series
+from sct.io.dicom_values import header_text
 from sct.io.dicom_write import require_perpendicular
 from sct.io.volumes import VOLUME_SUFFIXES, read_volume, volume_suffix, write_volume
 from sct.synthesis.ensemble import load_ensemble

@@ -5,7 +5,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK
-from dicom_making import a_volume, edit, write_enhanced, write_series
+from dicom_making import a_volume, edit, spoil, write_enhanced, write_series
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
     ExplicitVRBigEndian,
@@ -268,3 +268,51 @@ def test_truncated_files_are_refused(tmp_path, kept):
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * kept)])
     refused(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "text"),
+    [
+        ("NumberOfFrames", b"many"),
+        ("NumberOfFrames", b"-3"),
+        ("NumberOfFrames", b"2.5 "),
+        ("ImagePositionPatient", b"a\\b\\c "),
+        ("ImageOrientationPatient", b"1\\0\\0\\0\\nan\\0 "),
+        ("PixelSpacing", b"1 mm\\1 mm "),
+        ("RescaleSlope", b"x "),
+        ("RescaleIntercept", b"inf "),
+    ],
+)
+def test_a_header_value_that_is_no_number_is_named_with_its_file(tmp_path, keyword, text, recwarn):
+    path = write_series(tmp_path, a_volume(), "CT")[2]
+    spoil(path, keyword, text)
+    assert f"{path}: {keyword} in its header is " in refused(tmp_path)
+    assert not recwarn.list  # the one line is enough
+
+
+def test_a_header_without_columns_is_named(tmp_path):
+    path = write_series(tmp_path, a_volume())[2]
+    dataset = pydicom.dcmread(path)
+    del dataset.Columns
+    dataset.save_as(path)
+    assert f"{path}: its header has no Columns" in refused(tmp_path)
+
+
+def test_values_that_only_describe_may_be_malformed(tmp_path, recwarn):
+    volume = a_volume()
+    for path in write_series(tmp_path, volume, SpecificCharacterSet="ISO_IR 999"):
+        for keyword, text in (("EchoTime", b"abc "), ("SeriesNumber", b"3.5 "), ("SliceThickness", b"1.0 mm")):
+            spoil(path, keyword, text)
+    recwarn.clear()
+    np.testing.assert_array_equal(read_volume(tmp_path).data, volume.data)
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize(("frames", "groups"), [(7, 5), (5, 7)])
+def test_a_multi_frame_file_describes_as_many_frames_as_it_holds(tmp_path, frames, groups):
+    dataset = pydicom.dcmread(path := write_enhanced(tmp_path / "e.dcm", a_volume()))
+    dataset.NumberOfFrames = frames
+    dataset.PerFrameFunctionalGroupsSequence = list(dataset.PerFrameFunctionalGroupsSequence)[:groups]
+    dataset.PixelData = dataset.PixelData[: frames * 60]
+    dataset.save_as(path)
+    assert f"{frames} frames, but {groups} described" in refused(tmp_path)
