@@ -84,8 +84,9 @@ def test_merging_processes_is_addition():
     assert torch.equal(reduced["sums"], whole.compute())
 
 
-def test_a_prediction_that_is_not_finite_is_told():
-    metric = PixelSums()
+@pytest.mark.parametrize("make", [PixelSums, HuErrors, BoneOverlap])
+def test_a_prediction_that_is_not_finite_is_told(make):
+    metric = make()
     prediction, target = images(1)
     prediction[0, 0, 0, :3] = float("nan")
     metric.update(prediction, target)
@@ -99,6 +100,35 @@ def test_a_row_that_may_have_overflowed_is_told():
     metric._update_count = 1
     with pytest.raises(ValueError, match="overflow"):
         metric.compute()
+
+
+@pytest.mark.parametrize("add", ["update", "forward"])
+def test_hu_errors_of_more_pixels_than_an_int64_sum_of_squares_holds(add):
+    """10 batches that each fill an int64 nearly; half of the pixels err by the whole window."""
+    metric, n = HuErrors(Window(0.0, 1000.0)), 2**31 - 2
+    columns = metric.layout.columns
+    batch = dict.fromkeys(columns, 0) | {"n_slices": 1}
+    for scope in ("frame", "mask"):
+        batch |= {f"{scope}_n": n, f"{scope}_y": n * 65535, f"{scope}_yy": n * 65535**2}
+        batch |= {f"{scope}_{name}": n // 2 * 65535 for name in ("abs", "x")}
+        batch |= {f"{scope}_{name}": n // 2 * 65535**2 for name in ("sq", "xx", "xy")}
+    row = torch.tensor([[batch[name] for name in columns]])
+    metric.layout = Fixed(metric.layout, row)
+    for _ in range(10):
+        getattr(metric, add)(torch.zeros(1, 2, 2), torch.zeros(1, 2, 2))
+    found = metric.compute()
+    assert float(found["mae_hu"]) == pytest.approx(500)
+    assert float(found["mask_mse_hu2"]) == pytest.approx(500_000)
+
+
+class Fixed:
+    """A layout whose every batch has given sums."""
+
+    def __init__(self, layout, row):
+        self.columns, self.window, self._row = layout.columns, layout.window, row
+
+    def slice_sums(self, *images):
+        return self._row.clone()
 
 
 def test_metrics_pickle_and_agree_with_figures():
