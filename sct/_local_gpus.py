@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 from sct._preflight import SWEEP_FLAGS
 from sct._sweep_end import check_all_done
 from sct.core.errors import SctError
+from sct.core.workers import n_cores
 
 if TYPE_CHECKING:
     from sct._sweep import Plan
@@ -52,7 +53,7 @@ def _environments(processes: Any) -> list[dict[str, str]]:
         processes = len(gpus)
     if not isinstance(processes, int) or processes < 1:
         raise SctError(f"launcher.processes={processes}: must be auto, or a whole number of at least 1")
-    threads = {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(_share_of_cores(processes))}
+    threads = {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(max(1, n_cores() // processes))}
     return [threads | ({"CUDA_VISIBLE_DEVICES": gpus[k % len(gpus)]} if gpus else {}) for k in range(processes)]
 
 
@@ -64,11 +65,6 @@ def _gpus() -> list[str]:
     names = [name.strip() for name in visible.split(",")] if visible else []
     n = torch.cuda.device_count()
     return names[:n] if names else [str(k) for k in range(n)]
-
-
-def _share_of_cores(processes: int) -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // processes)
 
 
 def _run(words: Sequence[str], environments: Sequence[dict[str, str]]) -> list[int]:

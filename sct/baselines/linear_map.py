@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from sct.baselines.baseline import Batch
-from sct.baselines.tissue import BONE_LIMIT_HU, TissueMap
+from sct.baselines.tissue import TissueMap
 from sct.core.errors import SctError
+from sct.core.gray import BONE_FROM_HU
 
 __all__ = ["PUBLISHED_LINES", "LinearMap"]
 
@@ -60,7 +61,7 @@ class LinearMap(TissueMap):
     def _least_squares(self, batches: Iterable[Batch]) -> tuple[float, float]:
         n = sum_x = sum_y = sum_xx = sum_xy = 0.0
         for intensity, ct_hu in self.samples(batches):
-            bone = (ct_hu >= BONE_LIMIT_HU) & (intensity >= self.air_edge) & (intensity <= 1)
+            bone = (ct_hu >= BONE_FROM_HU) & (intensity >= self.air_edge) & (intensity <= 1)
             # About the middle of the range, so that the sums of squares lose no digits.
             x, y = intensity[bone] - 0.5, ct_hu[bone]
             n += len(x)

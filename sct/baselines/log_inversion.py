@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from sct.baselines.baseline import Batch
-from sct.baselines.tissue import BONE_LIMIT_HU, SOFT_TISSUE_HU, TissueMap
+from sct.baselines.tissue import SOFT_TISSUE_HU, TissueMap
 from sct.core.errors import SctError
+from sct.core.gray import BONE_FROM_HU
 
 __all__ = ["LogInversion"]
 
@@ -38,7 +39,7 @@ class LogInversion(TissueMap):
     def _fit_bone(self, batches: Iterable[Batch]) -> None:
         products = squares = 0.0
         for intensity, ct_hu in self.samples(batches):
-            bone = (ct_hu >= BONE_LIMIT_HU) & (intensity >= self.air_edge) & (intensity <= 1)
+            bone = (ct_hu >= BONE_FROM_HU) & (intensity >= self.air_edge) & (intensity <= 1)
             inverted = _inverted(intensity[bone])
             products += float((inverted * (ct_hu[bone] - SOFT_TISSUE_HU)).sum())
             squares += float((inverted * inverted).sum())

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from sct.baselines.baseline import Batch
-from sct.baselines.tissue import BONE_LIMIT_HU, TissueMap
+from sct.baselines.tissue import TissueMap
+from sct.core.gray import BONE_FROM_HU
 
 __all__ = ["Threshold"]
 
@@ -32,7 +33,7 @@ class Threshold(TissueMap):
     def _fit_bone(self, batches: Iterable[Batch]) -> None:
         total_hu, n = 0.0, 0
         for _, ct_hu in self.samples(batches):
-            bone = ct_hu[ct_hu >= BONE_LIMIT_HU]
+            bone = ct_hu[ct_hu >= BONE_FROM_HU]
             total_hu += float(bone.sum())
             n += len(bone)
         self.bone_mean_hu.fill_(total_hu / n)

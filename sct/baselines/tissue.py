@@ -12,16 +12,12 @@ from torch import Tensor
 
 from sct.baselines.baseline import Baseline, Batch
 from sct.core.errors import SctError
+from sct.core.gray import AIR_BELOW_HU, BONE_FROM_HU
 
-__all__ = ["AIR_HU", "AIR_LIMIT_HU", "BONE_LIMIT_HU", "SOFT_TISSUE_HU", "TissueMap", "best_edges"]
+__all__ = ["AIR_HU", "SOFT_TISSUE_HU", "TissueMap", "best_edges"]
 
 AIR_HU = -1000.0
 SOFT_TISSUE_HU = 42.0
-AIR_LIMIT_HU = -200.0
-"""CT below it is air when the edges are fitted (the tissue classes of the study's scores)."""
-BONE_LIMIT_HU = 300.0
-"""CT from it on is bone when the edges are fitted (the lowest bone threshold of the paper)."""
-
 BINS_PER_PEAK = 128
 """Bins of relative intensity up to the soft-tissue peak: about a gray level each where the peak is in mid-range."""
 
@@ -61,12 +57,12 @@ class TissueMap(Baseline):
         counts = torch.zeros(3 * n_bins, dtype=torch.int64, device=self.air_edge.device)
         for intensity, ct_hu in self.samples(batches):
             bins = (intensity * BINS_PER_PEAK).round().long().clamp(0, n_bins - 1)
-            tissue = torch.where(ct_hu < AIR_LIMIT_HU, 0, torch.where(ct_hu >= BONE_LIMIT_HU, 1, 2))
+            tissue = torch.where(ct_hu < AIR_BELOW_HU, 0, torch.where(ct_hu >= BONE_FROM_HU, 1, 2))
             counts += torch.bincount(tissue * n_bins + bins, minlength=3 * n_bins)
         counts = counts.reshape(3, n_bins)
         if counts[1].sum() == 0:
             raise SctError(
-                f"{type(self).__name__}: the training slices hold no bone (CT from {BONE_LIMIT_HU:g} HU on); "
+                f"{type(self).__name__}: the training slices hold no bone (CT from {BONE_FROM_HU} HU on); "
                 "check that the CT is in HU and registered to the MR"
             )
         air_bin, soft_bin = best_edges(counts, largest_air=n_bins if self.classes == 3 else 1)

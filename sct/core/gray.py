@@ -12,7 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Window", "gray8_to_hu", "gray_to_hu", "hu_to_gray", "hu_to_gray8"]
+__all__ = ["AIR_BELOW_HU", "BONE_FROM_HU", "Window", "gray8_to_hu", "gray_to_hu", "hu_to_gray", "hu_to_gray8"]
+
+AIR_BELOW_HU = -200
+"""CT below it is air, where tissues are told apart (our assumption)."""
+BONE_FROM_HU = 300
+"""CT from it on is bone, where one border is needed: the paper's lowest bone threshold, 40 % gray."""
 
 Array = TypeVar("Array", NDArray[np.floating], torch.Tensor, float)
 

@@ -19,7 +19,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from sct.core.gray import Window
+from sct.core.gray import AIR_BELOW_HU, BONE_FROM_HU, Window
 
 __all__ = [
     "DEFAULT_THRESHOLDS",
@@ -44,8 +44,6 @@ MAX_PIXELS = 2**31
 _MOMENTS = ("n", "abs", "sq", "x", "y", "xx", "yy", "xy")
 _CPU_CHUNK_PIXELS = 2**17
 _EXACT_PIXELS = 2**20  # 2**20 * 65535**2 < 2**53
-_AIR_BELOW_HU = -200
-_BONE_FROM_HU = 300
 
 
 def quantise(image: Tensor) -> Tensor:
@@ -191,7 +189,7 @@ class SumsLayout:
     @property
     def _tissue_edges(self) -> tuple[int, int]:
         lowest, width = Decimal(str(self.window.lowest_hu)), Decimal(str(self.window.width_hu))
-        return _edge((_AIR_BELOW_HU - lowest) / width), _edge((_BONE_FROM_HU - lowest) / width)
+        return _edge((AIR_BELOW_HU - lowest) / width), _edge((BONE_FROM_HU - lowest) / width)
 
     @property
     def _x_edges(self) -> tuple[int, ...]:

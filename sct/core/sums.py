@@ -9,22 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sct.core.errors import SctError
-from sct.core.figures import figures, thresholds_of
 from sct.core.files import write_text
-from sct.core.pixel_sums import DEFAULT_THRESHOLDS, SCOPES, TISSUES, SumsLayout, quantise, threshold_names
 
-__all__ = [
-    "DEFAULT_THRESHOLDS",
-    "SCOPES",
-    "TISSUES",
-    "RowKey",
-    "SumsLayout",
-    "SumsTable",
-    "figures",
-    "quantise",
-    "threshold_names",
-    "thresholds_of",
-]
+__all__ = ["RowKey", "SumsTable"]
 
 RowKey = tuple[str, str] | tuple[str, str, int]
 """(participant_id, plane), or with the slice's number where rows stand for slices."""
@@ -81,13 +68,6 @@ class SumsTable:
         for key, row in self.rows.items():
             groups.setdefault(key[0], []).append(row)
         return {name: _total(groups[name]) for name in sorted(groups)}
-
-    def by_plane(self) -> "SumsTable":
-        """The table with slices of one participant and plane put together."""
-        table = SumsTable()
-        for key, row in self.rows.items():
-            table._add_row(key[:2], row)
-        return table
 
     def write_csv(self, path: Path) -> None:
         """Write the table atomically, rows in the order of their keys; every row tells how many there are.

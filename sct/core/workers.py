@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-__all__ = ["WorkerDiedError", "each_done", "end_with_parent"]
+__all__ = ["WorkerDiedError", "each_done", "end_with_parent", "n_cores"]
 
 Result = TypeVar("Result")
 _PARENT_GONE = 1
@@ -67,6 +67,11 @@ def each_done(
                 except BrokenProcessPool as error:
                     raise WorkerDiedError(sorted(at_work.values())) from error
                 yield at_work.pop(future), result
+
+
+def n_cores() -> int:
+    """Cores that this process may use: fewer than the machine has where a scheduler or container says so."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def end_with_parent() -> None:

@@ -76,11 +76,6 @@ class Canvas:
             self._fill(tissue, free * (share - before))
             before = share
 
-    def paint_sheet(self, tissue: Tissue, distance: Array, thickness: float | Array) -> None:
-        """Fill a sheet of this thickness around the surface of zero distance."""
-        half = np.float32(0.5) * np.asarray(thickness, dtype=np.float32)
-        self.paint_share(tissue, cover(distance - half, self.width) - cover(distance + half, self.width))
-
     def paint_share(self, tissue: Tissue, share: Array) -> None:
         """Fill a share (0..1) of what is still free."""
         self._fill(tissue, self.rest * share)

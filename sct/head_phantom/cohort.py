@@ -1,19 +1,30 @@
 """A phantom cohort on disk, in the layout that real cohorts have."""
 
-import os
 from pathlib import Path
 
 from sct.core.errors import SctError
 from sct.core.files import read_json, write_json, write_text
-from sct.core.workers import WorkerDiedError, each_done
+from sct.core.workers import WorkerDiedError, each_done, n_cores
 from sct.head_phantom.participant import make_participant
 from sct.head_phantom.presets import COLUMNS, participant_columns, participant_id
 from sct.head_phantom.settings import PHANTOM_VERSION, PhantomSettings
 
-__all__ = ["write_phantom_cohort"]
+__all__ = ["check_phantom_folder", "write_phantom_cohort"]
 
 _DESCRIPTION = "dataset_description.json"
 _RECORD = "phantom.json"
+
+
+def check_phantom_folder(root: Path, jobs: int | None = None) -> None:
+    """See whether a phantom cohort may be written here, without touching the folder.
+
+    Raises:
+        SctError: `jobs` is below one, or the folder holds anything that is not a phantom.
+    """
+    if jobs is not None and (not isinstance(jobs, int) or jobs < 1):
+        raise SctError(f"jobs={jobs}: must be a whole number of at least 1")
+    if not _is_ours(root):
+        raise SctError(f"{root}: holds files that are not a phantom; give another folder")
 
 
 def write_phantom_cohort(root: Path, settings: PhantomSettings, jobs: int | None = None) -> None:
@@ -35,10 +46,7 @@ def write_phantom_cohort(root: Path, settings: PhantomSettings, jobs: int | None
     from tqdm import tqdm
 
     root = Path(root)
-    if jobs is not None and (not isinstance(jobs, int) or jobs < 1):
-        raise SctError(f"jobs={jobs}: must be a whole number of at least 1")
-    if not _is_ours(root):
-        raise SctError(f"{root}: holds files that are not a phantom; give another folder")
+    check_phantom_folder(root, jobs)
     missing = [index for index in range(settings.participants) if not _is_finished(root, settings, index)]
     table = _participants_table(settings)
     listed = root / "participants.tsv"
@@ -57,7 +65,7 @@ def write_phantom_cohort(root: Path, settings: PhantomSettings, jobs: int | None
     pieces = [(root, settings, index) for index in missing]
     with tqdm(total=len(missing), desc="phantom", unit="participant", mininterval=1) as bar:
         try:
-            for _ in each_done(_write_participant, pieces, jobs or os.cpu_count() or 1):
+            for _ in each_done(_write_participant, pieces, jobs or n_cores()):
                 bar.update()
         except WorkerDiedError as error:
             names = ", ".join(participant_id(missing[number]) for number in error.at_work)

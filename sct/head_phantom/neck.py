@@ -18,7 +18,7 @@ _CANAL = ((0.0, -20.0, -22.0), (0.0, -23.0, -60.0), (0.0, -24.0, -100.0), (0.0, 
 
 
 def spine_levels() -> list[float]:
-    """Heights of the middles of the vertebral bodies C2 to C7."""
+    """Heights of the middles of the vertebral bodies C2 to C7 and T1."""
     return [-50.0, -68.0, -85.0, -102.0, -119.0, -136.0, -154.0]
 
 

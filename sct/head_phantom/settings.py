@@ -20,7 +20,7 @@ class PhantomSettings:
 
     Attributes:
         participants: How many; of a preset, the first so many of its table.
-        spacing_mm: Edge of the CT's cubic voxels; the MR's voxels are 0.7 to 1 times as large.
+        spacing_mm: Edge of the CT's cubic voxels; the MR's voxels are 0.75 to 1.13 times as large.
         seed: Every draw derives from (seed, participant index, purpose).
         preset: None, or the name of a fixed table of participants.
         displaced: Displace the MR by a known affine and write landmarks.

@@ -1,6 +1,5 @@
 """A cohort into a store: what is missing or has changed, in parallel processes."""
 
-import os
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -8,7 +7,8 @@ from pathlib import Path
 
 from sct.cohorts.cohort import Cohort, Participant
 from sct.core.errors import SctError
-from sct.core.workers import WorkerDiedError, each_done
+from sct.core.optional import can_import
+from sct.core.workers import WorkerDiedError, each_done, n_cores
 from sct.preparation.contact_sheet import write_contact_sheet
 from sct.preparation.fingerprint import fingerprint_of
 from sct.preparation.lock import exclusive
@@ -74,17 +74,18 @@ def prepare_cohort(
         except SctError as error:
             _fail(report, participant, f"{participant.participant_id}: {error}", on_error)
     readable = [one for one in cohort.participants if one.participant_id in fingerprints]
-    missing = [one for one in readable if not _is_up_to_date(one, folder, fingerprints)]
+    with_sheets = can_import("PIL", left_out="contact sheets")
+    missing = [one for one in readable if not _is_up_to_date(one, folder, fingerprints, with_sheets)]
     if missing:
         with exclusive(folder) as is_locked:
             if is_locked:
                 _remove_strays(folder)
             # another process may have made them while this one waited
-            missing = [one for one in missing if not _is_up_to_date(one, folder, fingerprints)]
+            missing = [one for one in missing if not _is_up_to_date(one, folder, fingerprints, with_sheets)]
             for participant in [one for one in missing if _has_slices(one, folder, fingerprints)]:
-                _refresh(participant, folder)
+                _refresh(participant, folder, with_sheets)
                 missing.remove(participant)
-            with closing(_each_prepared(missing, settings, folder, fingerprints, jobs)) as outcomes:
+            with closing(_each_prepared(missing, settings, folder, fingerprints, jobs, with_sheets)) as outcomes:
                 for participant, failure in outcomes:
                     if failure is not None:
                         _fail(report, participant, str(failure), on_error)
@@ -112,20 +113,23 @@ def _has_slices(participant: Participant, folder: Path, fingerprints: Mapping[st
         return False
 
 
-def _is_up_to_date(participant: Participant, folder: Path, fingerprints: Mapping[str, str]) -> bool:
+def _is_up_to_date(participant: Participant, folder: Path, fingerprints: Mapping[str, str], with_sheets: bool) -> bool:
     """Whether nothing is to be done, the columns and the contact sheet included."""
     if not _has_slices(participant, folder, fingerprints):
         return False
     name = participant.participant_id
     same_columns = SliceStore(folder, [name]).record(name).columns == participant.columns
-    return same_columns and contact_sheet_path(folder, name).exists()
+    return same_columns and (contact_sheet_path(folder, name).exists() or not with_sheets)
 
 
-def _refresh(participant: Participant, folder: Path) -> None:
+def _refresh(participant: Participant, folder: Path, with_sheet: bool) -> None:
     """Bring columns and contact sheet up to date; the slices are."""
     name = participant.participant_id
+    sheet = contact_sheet_path(folder, name)
+    sheet.unlink(missing_ok=True)  # never old columns beside new ones
     update_columns(folder, name, participant.columns)
-    write_contact_sheet(SliceStore(folder, [name]).participant(name), contact_sheet_path(folder, name))
+    if with_sheet:
+        write_contact_sheet(SliceStore(folder, [name]).participant(name), sheet)
 
 
 def _remove_strays(folder: Path) -> None:
@@ -140,12 +144,13 @@ def _each_prepared(
     folder: Path,
     fingerprints: Mapping[str, str],
     jobs: int | None,
+    with_sheets: bool,
 ) -> Generator[tuple[Participant, BadParticipantError | None]]:
     """Prepare participants, in this process or in several, and yield each when it is done."""
     from tqdm import tqdm
 
-    n_workers = min(jobs or _n_cores(), len(participants))
-    pieces = [(one, settings, folder, fingerprints[one.participant_id]) for one in participants]
+    n_workers = min(jobs or n_cores(), len(participants))
+    pieces = [(one, settings, folder, fingerprints[one.participant_id], with_sheets) for one in participants]
     with tqdm(total=len(participants), desc="prepare", unit="participant", mininterval=1) as bar:
         try:
             for number, failure in each_done(_try, pieces, n_workers):
@@ -160,10 +165,10 @@ def _each_prepared(
 
 
 def _try(
-    participant: Participant, settings: PrepareSettings, folder: Path, fingerprint: str
+    participant: Participant, settings: PrepareSettings, folder: Path, fingerprint: str, with_sheet: bool
 ) -> BadParticipantError | None:
     try:
-        prepare_participant(participant, settings, folder, fingerprint)
+        prepare_participant(participant, settings, folder, fingerprint, with_sheet)
     except BadParticipantError as error:
         return error
     except MemoryError as error:
@@ -171,7 +176,3 @@ def _try(
             f"{participant.participant_id}: memory ran out while preparing it; try a smaller prepare.jobs"
         ) from error
     return None
-
-
-def _n_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

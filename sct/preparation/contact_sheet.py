@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from sct.core.files import atomic_path
-from sct.core.gray import Window, hu_to_gray8
+from sct.core.gray import BONE_FROM_HU, Window, hu_to_gray8
 from sct.preparation.store import StoredParticipant
 from sct.slices.planes import PLANES
 
@@ -16,7 +16,6 @@ __all__ = ["contact_sheet", "write_contact_sheet"]
 _TILE_PX = 128
 _COLUMNS = 8
 _HEADING_PX = 18
-_BONE_HU = 300.0  # the lowest bone threshold of the metrics
 _MASK_COLOUR = (0, 200, 255)
 _BONE_COLOUR = (255, 150, 0)
 _SQUARES = 4  # of the checkerboard, along a side
@@ -56,7 +55,7 @@ def contact_sheet(participant: StoredParticipant) -> NDArray[np.uint8]:
     rows_per_plane = 3 if participant.registration else 2
     sheet = np.zeros((_HEADING_PX + len(PLANES) * rows_per_plane * _TILE_PX, _COLUMNS * _TILE_PX, 3), np.uint8)
     window = Window(**participant.settings["window"])
-    bone_level = int(hu_to_gray8(_BONE_HU, window))
+    bone_level = int(hu_to_gray8(BONE_FROM_HU, window))
     for p, plane in enumerate(PLANES):
         entries = participant.in_plane(plane)
         if not entries.size:

@@ -7,7 +7,7 @@ from typing import Any
 from sct.cohorts.cohort import Cohort, read_cohort
 from sct.cohorts.table import is_folder_name
 from sct.core.errors import SctError
-from sct.head_phantom.cohort import write_phantom_cohort
+from sct.head_phantom.cohort import check_phantom_folder, write_phantom_cohort
 from sct.head_phantom.settings import PhantomSettings
 from sct.preparation.cohort import PrepareReport, prepare_cohort
 from sct.preparation.lock import exclusive
@@ -44,8 +44,10 @@ def find_cohort(cohort: Mapping[str, Any], skip_missing: bool = False, jobs: int
         raise SctError(f"cohort.name={cohort['name']}: cannot be a folder's name; no path, no leading dot")
     root = Path(cohort["root"])
     if cohort.get("phantom"):
+        settings = phantom_settings(cohort)
+        check_phantom_folder(root, jobs)  # before the lock, which would leave its file in somebody else's folder
         with exclusive(root):
-            write_phantom_cohort(root, phantom_settings(cohort), jobs)
+            write_phantom_cohort(root, settings, jobs)
     return read_cohort(root, cohort.get("name"), cohort.get("where"), skip_missing)
 
 

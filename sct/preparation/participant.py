@@ -25,7 +25,9 @@ def contact_sheet_path(folder: Path, participant_id: str) -> Path:
     return Path(folder) / "contact-sheets" / f"{participant_id}.png"
 
 
-def prepare_participant(participant: Participant, settings: PrepareSettings, folder: Path, fingerprint: str) -> None:
+def prepare_participant(
+    participant: Participant, settings: PrepareSettings, folder: Path, fingerprint: str, with_sheet: bool = True
+) -> None:
     """Prepare one participant and write it to the store, with its contact sheet.
 
     Args:
@@ -33,6 +35,7 @@ def prepare_participant(participant: Participant, settings: PrepareSettings, fol
         settings: What decides the slices.
         folder: The store.
         fingerprint: Of `participant` and `settings` (`sct.preparation.fingerprint.fingerprint_of`).
+        with_sheet: Whether to draw the contact sheet, which needs Pillow.
 
     Raises:
         BadParticipantError: Its volumes cannot be used, or give no usable slice.
@@ -68,4 +71,5 @@ def prepare_participant(participant: Participant, settings: PrepareSettings, fol
     sheet = contact_sheet_path(folder, name)
     sheet.unlink(missing_ok=True)  # never an old picture beside new slices
     write_participant(folder, record, render(pair, slices, settings))
-    write_contact_sheet(SliceStore(folder, [name]).participant(name), sheet)
+    if with_sheet:
+        write_contact_sheet(SliceStore(folder, [name]).participant(name), sheet)

@@ -35,7 +35,8 @@ def summary(report: PrepareReport) -> str:
         lines.append(f"crops: {total[0] + total[1] + total[2]} of {side} x {side} pixels, from {n_slices} slices")
     if report.failed:
         lines.append(failures(report))
-    lines.append(f"contact sheets: {contact_sheet_path(report.folder, '<participant_id>')}")
+    if any(contact_sheet_path(report.folder, name).exists() for name in store.participant_ids):
+        lines.append(f"contact sheets: {contact_sheet_path(report.folder, '<participant_id>')}")
     lines.append(f"store: {report.folder}")
     return "\n".join(lines)
 

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sct.core.errors import SctError
-from sct.core.gray import Window, hu_to_gray
+from sct.core.gray import BONE_FROM_HU, Window, hu_to_gray
 
-__all__ = ["BONE_HU", "FUSIONS", "Fused", "MemberMean", "bone_weights", "fuse"]
+__all__ = ["FUSIONS", "Fused", "MemberMean", "bone_weights", "fuse"]
 
-BONE_HU = 300.0  # lowest bone threshold of Bambach & Ho 2022: 40 % gray
 BONE_GAIN = 3.0  # weight of a sure bone vote over a soft-tissue vote; see `bone_weights`
 WINDOW_EDGE_GRAY = 0.02  # width of the ramp at each end of the window, about 40 HU
 
@@ -90,7 +89,7 @@ def bone_weights(hu: NDArray[np.floating], window: Window) -> NDArray[np.float32
         Weights, float32, of the same shape, between 0.5 and `BONE_GAIN`.
     """
     gray = np.asarray(hu_to_gray(np.asarray(hu, np.float32), window), np.float32)
-    bone = np.clip(np.asarray(hu, np.float32) / np.float32(BONE_HU), 0.0, 1.0)
+    bone = np.clip(np.asarray(hu, np.float32) / np.float32(BONE_FROM_HU), 0.0, 1.0)
     from_edge = np.clip(np.minimum(gray, 1.0 - gray) / WINDOW_EDGE_GRAY, 0.0, 1.0)
     return np.asarray((1.0 + (BONE_GAIN - 1.0) * bone) * (0.5 + 0.5 * from_edge), np.float32)
 

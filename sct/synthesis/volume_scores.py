@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sct.core.figures import figures
 from sct.core.gray import Window, gray_to_hu, hu_to_gray, hu_to_gray8
-from sct.core.sums import DEFAULT_THRESHOLDS, SumsLayout, figures
+from sct.core.pixel_sums import DEFAULT_THRESHOLDS, SumsLayout
 from sct.preparation.settings import PrepareSettings
 from sct.preparation.slicing import cut_slice
 from sct.slices.frame import crop, resize

@@ -7,8 +7,9 @@ from scipy import stats
 from skimage.metrics import mean_squared_error
 from torchmetrics.classification import BinaryF1Score, BinaryPrecision, BinaryRecall
 
+from sct.core.figures import figures, thresholds_of
 from sct.core.gray import Window, gray8_to_hu, gray_to_hu
-from sct.core.sums import DEFAULT_THRESHOLDS, SumsLayout, figures, thresholds_of
+from sct.core.pixel_sums import DEFAULT_THRESHOLDS, SumsLayout
 
 LAYOUT = SumsLayout()
 

@@ -3,6 +3,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from small_pairs import SPACING_MM
 
 from sct.cohorts.cohort import Cohort
 from sct.core.errors import SctError
+from sct.core.optional import can_import
 from sct.preparation import cohort as cohort_module
 from sct.preparation.cohort import prepare_cohort
 from sct.preparation.contact_sheet import contact_sheet
@@ -52,6 +54,28 @@ def test_a_cohort_is_prepared_once(cohort, store):
     assert contents(store) == before
     assert second.store.settings == SETTINGS.to_plain()
     assert second.store.record("a").columns == {"technique": "ZTE"}
+
+
+def test_without_pillow_all_but_the_contact_sheets_is_prepared_and_they_follow(cohort, store, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "PIL", None)  # as if it were not installed
+        can_import.cache_clear()
+        first = prepare_cohort(cohort, SETTINGS, store, jobs=1)
+        second = prepare_cohort(cohort, SETTINGS, store, jobs=1)
+    can_import.cache_clear()
+    assert (first.prepared, second.up_to_date) == (["a", "b", "c"], ["a", "b", "c"])
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("without")]
+    assert len(said) == 1
+    assert said[0].startswith("without contact sheets: ")
+    assert said[0].endswith("pip install pillow")
+    assert not (store / "contact-sheets").exists()
+    assert "contact sheets" not in summary(second)
+    slices = contents(store)
+    prepare_cohort(cohort, SETTINGS, store, jobs=1)
+    assert {path.name for path in (store / "contact-sheets").iterdir()} == {"a.png", "b.png", "c.png"}
+    assert {name: content for name, content in contents(store).items() if name.endswith(".npy")} == {
+        name: content for name, content in slices.items() if name.endswith(".npy")
+    }
 
 
 def test_parallel_processes_write_the_same_bytes_and_leave_out_the_same(cohort, tmp_path):

@@ -7,7 +7,9 @@ import numpy as np
 import torch
 import yaml
 
-from sct.core.sums import SumsLayout, SumsTable, figures
+from sct.core.figures import figures
+from sct.core.pixel_sums import SumsLayout
+from sct.core.sums import SumsTable
 from sct.slices.planes import PLANES
 from sct.study.cells import Cell
 from sct.study.examples import Examples, write_examples

@@ -8,7 +8,7 @@ from scipy import stats
 from study.fabricated import LAYOUT, grid, head, make_cell, make_runs, prediction
 
 from sct.core.errors import SctError
-from sct.core.sums import quantise
+from sct.core.pixel_sums import quantise
 from sct.slices.planes import PLANES
 from sct.study.cells import Cell
 from sct.study.reading import read_study
