@@ -1,11 +1,13 @@
 """Test slices that a cell keeps with their prediction, and their picture."""
 
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sct.core.gray import Window
+from sct.core.optional import can_import
 from sct.slices.planes import PLANES
 from sct.study.cells import Cell
 from sct.study.examples import Examples
@@ -53,31 +55,34 @@ def predict_examples(
 
 
 def middle_slices(participant: "NDArray[np.int64]", plane: "NDArray[np.int64]", n: int) -> list[int]:
-    """Numbers of up to `n` slices: planes in turn, then participants, from the middle of each stack outwards.
+    """Numbers of up to `n` slices: the middle one of each plane, participants in turn; then from there outwards.
+
+    The further ones of a stack (the slices of a participant in a plane) are spread evenly over it.
 
     Args:
         participant: Number of the participant of each slice, (N,).
         plane: Number of its plane, (N,), ascending slices within participant and plane.
         n: How many.
     """
-    stacks = {
-        (p, q): np.flatnonzero((participant == p) & (plane == q))
-        for p in np.unique(participant)
-        for q in np.unique(plane)
-    }
-    order = sorted(stacks)
-    chosen: list[int] = []
-    for turn in range(n):
-        people = sorted({p for p, _ in order})
-        planes = sorted({q for _, q in order})
-        stack = stacks[people[(turn // len(planes)) % len(people)], planes[turn % len(planes)]]
-        if len(stack):
-            chosen.append(int(stack[len(stack) // 2]))
-    return list(dict.fromkeys(chosen))
+    stacks = [
+        np.flatnonzero((participant == p) & (plane == q)) for p in np.unique(participant) for q in np.unique(plane)
+    ]
+    per_stack = -(-n // max(1, len(stacks)))
+    turns = zip_longest(*(_outwards(stack, per_stack) for stack in stacks))
+    return [int(number) for turn in turns for number in turn if number is not None][:n]
+
+
+def _outwards(stack: "NDArray[np.int64]", per_stack: int) -> "list[np.int64]":
+    """All of a stack: its middle and `per_stack - 1` more, evenly spaced and the nearest first; then the others."""
+    middle, step = len(stack) // 2, max(1, len(stack) // (per_stack + 1))
+    places = sorted(range(len(stack)), key=lambda k: ((k - middle) % step != 0, abs(k - middle), k))
+    return [stack[k] for k in places]
 
 
 def draw_examples(path: Path, examples: Examples, cell: Cell) -> None:
-    """MR, CT, sCT and the red-blue difference in HU of a cell's examples, as a PNG."""
+    """MR, CT, sCT and the red-blue difference in HU of a cell's examples, as a PNG; none without matplotlib."""
+    if not can_import("matplotlib", left_out="the pictures of examples"):
+        return
     from sct.study.cell_picture import cell_picture
     from sct.study.charts import save_png
     from sct.study.paper import title_of_loss, title_of_model
