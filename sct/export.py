@@ -1,5 +1,6 @@
 """`python -m sct.export CHECKPOINT OUT.onnx`: a checkpoint's network as ONNX, with what is needed to use it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +19,7 @@ MULTIPLE = 32
 """Height and width are free multiples of it: every network of ours takes these."""
 
 
-def export_onnx(checkpoint: Path, out: Path) -> None:
+def export_onnx(checkpoint: Path, out: Path, allow: Sequence[str] = ()) -> None:
     """Write the network of a checkpoint as one ONNX file, atomically.
 
     Input `mr` and output `sct` are gray 0..1, float32 (batch, 1, height, width); batch is free, height and width are
@@ -28,6 +29,7 @@ def export_onnx(checkpoint: Path, out: Path) -> None:
     Args:
         checkpoint: A checkpoint of `sct run`.
         out: The ONNX file; its suffix must be .onnx.
+        allow: Packages beside `sct` whose networks may be built.
 
     Raises:
         SctError: The checkpoint cannot be used, the network cannot be exported, or the file cannot be written.
@@ -39,7 +41,7 @@ def export_onnx(checkpoint: Path, out: Path) -> None:
 
     if out.suffix != ".onnx":
         raise SctError(f"{out}: the output's name must end in .onnx")
-    loaded = load_network(checkpoint)
+    loaded = load_network(checkpoint, allow)
     model = _onnx_model(loaded.network, checkpoint)
     onnx.helper.set_model_props(model, _metadata(loaded.hyper_parameters))
     model.doc_string = DISCLAIMER
@@ -126,9 +128,12 @@ def _metadata(hyper_parameters: dict[str, Any]) -> dict[str, str]:
 def _export(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint of a run: best.ckpt.", show_default=False)],
     out: Annotated[Path, typer.Argument(help="ONNX file to write.", show_default=False)],
+    allow: Annotated[
+        list[str] | None, typer.Option(help="Package of your own with the network; its code is run.", metavar="PACKAGE")
+    ] = None,
 ) -> None:
     """Write a checkpoint's network as ONNX: gray MR slices in, gray synthetic CT slices out."""
-    export_onnx(checkpoint, out)
+    export_onnx(checkpoint, out, allow or ())
     print(f"{out}: {DISCLAIMER}")
 
 

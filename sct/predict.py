@@ -43,6 +43,9 @@ def _predict(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     precision: Annotated[_Precision, typer.Option(help="auto: bfloat16 where it is faster.")] = _Precision.AUTO,
     viewer: Annotated[bool, typer.Option(help="Write an HTML page to look at the volumes.")] = True,
+    allow: Annotated[
+        list[str] | None, typer.Option(help="Package of your own with the network; its code is run.", metavar="PACKAGE")
+    ] = None,
 ) -> None:
     """Predict a CT from a bone MR, on the MR's own grid, in HU; air (-1000 HU) outside the head.
 
@@ -62,7 +65,7 @@ def _predict(
         precision=str(precision),
         progress=True,
     )
-    request = Request(mr, out, checkpoint, mask, reference, dicom, viewer)
+    request = Request(mr, out, checkpoint, mask, reference, dicom, viewer, allow or ())
     synthesis, record = predict_file(request, options)
     for line in synthesis.warnings:
         print(f"warning: {line}", file=sys.stderr)

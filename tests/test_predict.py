@@ -4,7 +4,6 @@ import base64
 import gzip
 import json
 import re
-import stat
 import subprocess
 import sys
 
@@ -213,6 +212,46 @@ def test_a_dicom_folder_filled_meanwhile_is_left_alone(scene, monkeypatch):
     assert made(scene) == set()
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["mr.nii.gz", "out/s.nii.gz", "--dicom", "out/s.nii.gz"], "--dicom out/s.nii.gz: "),
+        (["mr.nii.gz", "out/s.nii.gz", "--dicom", "out/s.json"], "--dicom out/s.json: "),
+        (["mr.nii.gz", "out/s.nii.gz", "--dicom", "out/s.nii.gz/series"], "--dicom out/s.nii.gz/series: "),
+        (["mr.nii.gz", "out/s.nii.gz", "--dicom", "out"], "goes there"),
+        (["mr.nii.gz", "out/deep/s.nii.gz", "--dicom", "out/../out"], "goes there"),
+        (["scan", "out/s.nii.gz", "--dicom", "scan/sct"], "lies in the MR's folder scan"),
+        (["mr.nii.gz", "way/s.nii.gz"], "way/s_preview.png: is a folder"),
+        (["mr.nii.gz", "/proc/none/s.nii.gz"], "/proc/none: cannot be written"),
+    ],
+)
+def test_places_that_cannot_take_the_results_are_named_before_predicting(scene, monkeypatch, words, said):
+    import sct.synthesis.outputs as outputs
+
+    monkeypatch.setattr(outputs, "read_volume", None)  # not even the MR is read
+    (scene.folder / "way/s_preview.png").mkdir(parents=True)
+    (scene.folder / "scan").mkdir()
+    before = sorted(scene.folder.rglob("*"))
+    assert said in scene("predict", *words, "--checkpoint", "a.ckpt").error
+    assert sorted(scene.folder.rglob("*")) == before
+
+
+def test_a_network_of_ones_own_predicts_once_its_package_is_allowed(scene, monkeypatch):
+    monkeypatch.syspath_prepend(scene.folder)
+    (scene.folder / "mynets.py").write_text("from sct.models.light_unet import LightUNet\nclass Mine(LightUNet): ...\n")
+    checkpoint(scene.folder / "own.ckpt", model={"_target_": "mynets.Mine", "widths": [4, 8]})
+    words = ("predict", "mr.nii.gz", "out/s.nii.gz", "--checkpoint", "own.ckpt", "--no-viewer", "--planes", "axial")
+    error = scene(*words).error
+    assert "own.ckpt: model _target_ 'mynets.Mine' is not in sct" in error
+    assert "add --allow mynets" in error
+    assert "mynets" not in sys.modules
+    assert scene(*words, "--allow", "mynets").code == 0
+    assert made(scene) == OUTPUTS
+    assert "add --allow mynets" in scene("export", "own.ckpt", "own.onnx").error
+    assert scene("export", "own.ckpt", "own.onnx", "--allow", "other", "--allow", "mynets").code == 0
+    assert (scene.folder / "own.onnx").exists()
+
+
 def test_old_outputs_are_replaced_and_others_left(scene):
     (scene.folder / "out").mkdir()
     (scene.folder / "out/s.nii.gz").write_text("old")
@@ -305,18 +344,6 @@ def test_a_failure_while_writing_leaves_nothing(scene, monkeypatch):
     answer = scene("predict", "mr.nii.gz", "out/s.nii.gz", "--checkpoint", "a.ckpt")
     assert "No space left" in answer.error
     assert made(scene) == set()
-
-
-def test_a_folder_without_permission_is_named_before_predicting(scene):
-    folder = scene.folder / "locked"
-    folder.mkdir()
-    folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    try:
-        (folder / "probe").touch()
-    except OSError:
-        assert "locked" in scene("predict", "mr.nii.gz", "locked/s.nii.gz", "--checkpoint", "a.ckpt").error
-    else:
-        pytest.skip("this user may write anywhere")
 
 
 def test_the_door_imports_nothing_heavy():

@@ -68,7 +68,10 @@ def staged(folder: Path, last: str = "") -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=".sct-", dir=folder))
         yield staging
-        for made in sorted(staging.iterdir(), key=lambda path: (path.name == last, path.name)):
+        contents = sorted(staging.iterdir(), key=lambda path: (path.name == last, path.name))
+        for made in contents:  # all of them before the first moves
+            _refuse_what_is_in_the_way(made, folder / made.name)
+        for made in contents:
             made.replace(folder / made.name)
     except OSError as error:
         raise SctError(f"{folder}: cannot be written ({error.strerror or error}); give a writable folder") from error
@@ -100,6 +103,13 @@ def check_writable(folder: Path) -> None:
 def _refuse_file(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise SctError(f"{folder}: is a file; give a folder for the results")
+
+
+def _refuse_what_is_in_the_way(made: Path, place: Path) -> None:
+    if place.is_dir() and (made.is_file() or any(place.iterdir())):
+        raise SctError(f"{place}: is a folder and cannot be written over; remove it, or choose another place")
+    if made.is_dir() and place.exists() and not place.is_dir():
+        raise SctError(f"{place}: is a file and cannot be written over; remove it, or choose another place")
 
 
 def write_text(path: Path, text: str) -> None:

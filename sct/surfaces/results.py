@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sct.core.files import staged, write_json
 from sct.core.volume import Volume
 from sct.geometry.resample import resample
@@ -14,12 +12,11 @@ from sct.surfaces.mesh import Mesh
 from sct.surfaces.mesh_files import write_mesh
 from sct.surfaces.printing import check_for_print, prepare_for_print
 from sct.surfaces.table import report_rows
-from sct.surfaces.viewer import ViewerLayer, write_viewer
+from sct.surfaces.viewer import ViewerLayer, difference_layer, write_viewer
 
 __all__ = ["REPORT_NAME", "write_comparison"]
 
 REPORT_NAME = "surface.json"
-DIFFERENCE_LIMIT_HU = 500.0  # full colour of the difference layer
 
 
 def write_comparison(
@@ -87,17 +84,8 @@ def write_comparison(
 
 def _layers(reference: Volume, test: Volume) -> list[ViewerLayer]:
     on_reference, known = resample(test, reference.shape, reference.affine)
-    difference = np.where(known, np.asarray(reference.data, dtype=np.float32) - on_reference, 0).astype(np.float32)
     return [
         ViewerLayer("Reference", reference),
         ViewerLayer("Test", test, opacity=0.0),
-        # Red: the test is darker than the reference, blue: brighter, as in the paper's figures.
-        ViewerLayer(
-            "Reference - test",
-            Volume(difference, reference.affine),
-            "blue2red",
-            -DIFFERENCE_LIMIT_HU,
-            DIFFERENCE_LIMIT_HU,
-            opacity=0.0,
-        ),
+        difference_layer("Reference - test", reference.data, on_reference, known, reference.affine),
     ]

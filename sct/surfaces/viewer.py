@@ -8,18 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sct.core.errors import SctError
 from sct.core.files import write_text
 from sct.core.volume import Volume
 from sct.surfaces.mesh import Mesh
-from sct.surfaces.mesh_files import read_mesh
 from sct.surfaces.niivue import load_niivue
 from sct.surfaces.page_encoding import LEVELS, coarser, mesh_for_page, mz3_base64, nifti_base64
 
-__all__ = ["MAX_PAGE_MB", "ViewerLayer", "write_viewer"]
+__all__ = ["MAX_PAGE_MB", "ViewerLayer", "difference_layer", "write_viewer"]
 
 MAX_PAGE_MB = 25.0  # opens at once in a browser and goes by mail
 MAX_TRIANGLES = 200_000
+_DIFFERENCE_LIMIT_HU = 500.0  # full colour
 TEMPLATE = Path(__file__).with_name("viewer.html")
 
 
@@ -44,10 +47,33 @@ class ViewerLayer:
     opacity: float = 1.0
 
 
+def difference_layer(
+    name: str,
+    reference_hu: NDArray[np.generic],
+    test_hu: NDArray[np.generic],
+    known: NDArray[np.bool_],
+    affine: NDArray[np.float64],
+) -> ViewerLayer:
+    """Reference - test, switched off at first: red where the test is darker, blue where brighter, as in the paper.
+
+    Args:
+        name: Of the layer.
+        reference_hu: Array (X, Y, Z).
+        test_hu: The same.
+        known: Where both are; elsewhere the difference is 0.
+        affine: Voxel -> world mm, RAS.
+    """
+    difference = np.where(known, np.asarray(reference_hu, np.float32) - np.asarray(test_hu, np.float32), 0).astype(
+        np.float32
+    )
+    limits = (-_DIFFERENCE_LIMIT_HU, _DIFFERENCE_LIMIT_HU)
+    return ViewerLayer(name, Volume(difference, affine), "blue2red", *limits, opacity=0.0)
+
+
 def write_viewer(
     path: Path,
     layers: Sequence[ViewerLayer],
-    mesh: Path | Mesh | None = None,
+    mesh: Mesh | None = None,
     title: str = "Synthetic CT",
     note: str = "",
     figures: Sequence[tuple[str, str]] = (),
@@ -60,13 +86,13 @@ def write_viewer(
     Args:
         path: The `.html` file; written atomically.
         layers: At least one; later layers lie over earlier ones.
-        mesh: Surface in world RAS mm, with or without colours, or its STL or PLY file.
+        mesh: Surface in world RAS mm, with or without colours.
         title: Heading.
         note: A sentence or two beside the layers, plain text.
         figures: Rows of a table of names and values.
 
     Raises:
-        SctError: The installed ipyniivue carries no NiiVue, the mesh file is unreadable, a window is empty, or the page
+        SctError: The installed ipyniivue carries no NiiVue, a window is empty, or the page
             cannot be written.
     """
     if not layers:
@@ -75,7 +101,7 @@ def write_viewer(
         if not layer.cal_max > layer.cal_min:
             raise SctError(f"viewer: {layer.name}: empty window {layer.cal_min:g} to {layer.cal_max:g}")
     module, licence = load_niivue()
-    surface = _mesh_entry(read_mesh(mesh) if isinstance(mesh, Path) else mesh)
+    surface = _mesh_entry(mesh)
     room_bytes = MAX_PAGE_MB * 1e6 - len(module) - (len(surface["mz3"]) if surface else 0)
     entries, coarsening = _layer_entries(layers, room_bytes)
     encoding = f"Values in this page are rounded to 1/{LEVELS} of each layer's window; "

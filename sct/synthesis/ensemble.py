@@ -52,11 +52,12 @@ def ensemble_of(networks: Sequence[nn.Module], settings: PrepareSettings) -> Ens
     return Ensemble(members, settings)
 
 
-def load_ensemble(paths: Sequence[Path]) -> Ensemble:
+def load_ensemble(paths: Sequence[Path], allow: Sequence[str] = ()) -> Ensemble:
     """Read checkpoints and check that they belong together.
 
     Args:
         paths: Checkpoints of `sct.run`, at least one.
+        allow: Packages beside `sct` whose networks may be built.
 
     Raises:
         SctError: There is none, one cannot be read or has no configuration, or they differ in a preparation setting
@@ -68,7 +69,7 @@ def load_ensemble(paths: Sequence[Path]) -> Ensemble:
         raise SctError("--checkpoint: at least one is needed; `sct run` writes them as best.ckpt")
     members, settings = [], None
     for path in paths:
-        hyper_parameters = load_network(path).hyper_parameters
+        hyper_parameters = load_network(path, allow).hyper_parameters
         own = _settings_of(hyper_parameters, path)
         if settings is None:
             settings = own
@@ -76,7 +77,7 @@ def load_ensemble(paths: Sequence[Path]) -> Ensemble:
         members.append(
             Member(
                 name=Path(path).name,
-                load=lambda path=path: load_network(path).network,  # type: ignore[misc]
+                load=lambda path=path: load_network(path, allow).network,  # type: ignore[misc]
                 sha256=_digest(path),
                 model=hyper_parameters.get("model"),
                 domain=hyper_parameters.get("domain"),

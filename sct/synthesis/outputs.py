@@ -1,6 +1,7 @@
 """From files to files: everything that `sct.predict` writes, all or nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,14 @@ import numpy as np
 from sct.cohorts.headers import guess_technique
 from sct.core.errors import SctError
 from sct.core.files import check_writable, staged, write_json
-from sct.core.gray import Window
 from sct.core.volume import Volume
-from sct.geometry.resample import resample
 from sct.io.dicom_series import find_series
 from sct.io.dicom_values import header_text
 from sct.io.dicom_write import require_perpendicular
 from sct.io.volumes import VOLUME_SUFFIXES, read_volume, volume_suffix, write_volume
 from sct.synthesis.ensemble import load_ensemble
 from sct.synthesis.evaluation import read_reference, score_synthesis
-from sct.synthesis.grids import AIR_HU
-from sct.synthesis.notes import DISCLAIMER, saturation_note
+from sct.synthesis.page import write_page
 from sct.synthesis.plane_predictions import Options, Timings
 from sct.synthesis.preview import write_preview
 from sct.synthesis.record import record_of
@@ -44,6 +42,7 @@ class Request:
         reference: A CT to score against.
         dicom: A folder for the synthetic CT as a DICOM series.
         viewer: Whether to write the page.
+        allow: Packages beside `sct` whose networks may be built, which runs their code.
     """
 
     mr: Path
@@ -53,6 +52,7 @@ class Request:
     reference: Path | None = None
     dicom: Path | None = None
     viewer: bool = True
+    allow: Sequence[str] = ()
 
 
 def predict_file(request: Request, options: Options) -> tuple[Synthesis, dict[str, Any]]:
@@ -65,10 +65,10 @@ def predict_file(request: Request, options: Options) -> tuple[Synthesis, dict[st
         SctError: An input cannot be used, or an output cannot be written; nothing is left behind then.
     """
     suffix = _checked_suffix(request.out)
-    _refuse_to_replace_inputs(request, suffix)
-    check_writable(request.out.parent)
-    if request.dicom is not None:
-        _check_dicom_folder(request.dicom)
+    stem = request.out.name[: -len(suffix)]
+    names = [request.out.name, f"{stem}_uncertainty{suffix}", f"{stem}_preview.png", f"{stem}.json"]
+    names += [f"{stem}_viewer.html"] if request.viewer else []
+    _check_places(request, [request.out.with_name(name) for name in names])
     timings = Timings()
     with timings.step("read"):
         mr = read_volume(request.mr)
@@ -78,7 +78,7 @@ def predict_file(request: Request, options: Options) -> tuple[Synthesis, dict[st
         mask = request.mask if request.mask in ("auto", "none") else read_volume(Path(request.mask))
         reference = None if request.reference is None else read_reference(request.reference)
     with timings.step("load"):
-        ensemble = load_ensemble(request.checkpoints)
+        ensemble = load_ensemble(request.checkpoints, request.allow)
     synthesis = synthesize(mr, ensemble, options, mask, str(request.mr), timings, technique)
     window = ensemble.settings.window
     scores = None
@@ -93,21 +93,20 @@ def predict_file(request: Request, options: Options) -> tuple[Synthesis, dict[st
                 reference,
                 request.reference,
             )
-    stem = request.out.name[: -len(suffix)]
     sct = Volume(np.rint(synthesis.hu.data).astype(np.int16), mr.affine)
-    with staged(request.out.parent, last=f"{stem}.json") as folder:
+    with _series_beside(sct, request), staged(request.out.parent, last=f"{stem}.json") as folder:
         with timings.step("write"):
             write_volume(sct, folder / request.out.name)
             write_volume(synthesis.uncertainty_hu, folder / f"{stem}_uncertainty{suffix}")
             write_preview(folder / f"{stem}_preview.png", synthesis, window, reference)
         if request.viewer:
             with timings.step("viewer"):
-                _write_viewer(folder / f"{stem}_viewer.html", mr, synthesis, window, reference)
+                write_page(folder / f"{stem}_viewer.html", mr, synthesis, window, reference)
         mr_format = "DICOM" if request.mr.is_dir() else volume_suffix(request.mr) or ""
         record = record_of(mr, mr_format, ensemble, options, synthesis, scores)
         write_json(folder / f"{stem}.json", record)
         if request.dicom is not None:
-            _write_dicom(sct, request)
+            _check_dicom_folder(request.dicom)  # it may have been filled since the start
     return synthesis, record
 
 
@@ -126,18 +125,36 @@ def _checked_suffix(out: Path) -> str:
     suffix = volume_suffix(out)
     if suffix not in _SUFFIXES:
         raise SctError(f"{out}: unknown file type; the synthetic CT's name ends in one of {' '.join(_SUFFIXES)}")
-    if out.is_dir():
-        raise SctError(f"{out}: is a folder; name the file of the synthetic CT")
     return suffix
 
 
-def _refuse_to_replace_inputs(request: Request, suffix: str) -> None:
-    stem = request.out.name[: -len(suffix)]
-    outputs = [request.out, request.out.with_name(f"{stem}_uncertainty{suffix}")]
-    inputs = [request.mr, request.reference, None if request.mask in ("auto", "none") else Path(request.mask)]
+def _check_places(request: Request, outputs: Sequence[Path]) -> None:
+    """Find out before the prediction what would spoil an input, or keep an output from its place.
+
+    Raises:
+        SctError: Names the place.
+    """
+    inputs = [request.mr, *request.checkpoints, *([] if request.reference is None else [request.reference])]
+    inputs += [] if request.mask in ("auto", "none") else [Path(request.mask)]
     for given in inputs:
-        if given is not None and any(given.resolve() == made.resolve() for made in outputs):
+        if given.resolve() in [made.resolve() for made in outputs]:
             raise SctError(f"{request.out}: its outputs would replace the input {given}; choose another name")
+    for made in outputs:
+        if made.is_dir():
+            raise SctError(f"{made}: is a folder, where a file of the results goes; choose another name")
+    check_writable(request.out.parent)
+    if request.dicom is None:
+        return
+    _check_dicom_folder(request.dicom)
+    series = request.dicom.resolve()
+    for made in outputs:
+        if series == made.resolve() or series in made.resolve().parents or made.resolve() in series.parents:
+            raise SctError(f"--dicom {request.dicom}: {made} goes there; a series goes into a folder of its own")
+    if request.mr.is_dir() and request.mr.resolve() in series.parents:
+        raise SctError(
+            f"--dicom {request.dicom}: lies in the MR's folder {request.mr}, where two series would be found; choose "
+            "another folder"
+        )
 
 
 def _check_dicom_folder(folder: Path) -> None:
@@ -146,42 +163,14 @@ def _check_dicom_folder(folder: Path) -> None:
     check_writable(folder.parent)
 
 
-def _write_dicom(sct: Volume, request: Request) -> None:
-    """The series, made in a hidden folder that takes its place when it is complete."""
+@contextmanager
+def _series_beside(sct: Volume, request: Request) -> Iterator[None]:
+    """Make the series in a hidden folder; it takes its place after the block, when the other files have theirs."""
     from sct.io.dicom_write import write_ct_series
 
-    assert request.dicom is not None
+    if request.dicom is None:
+        yield
+        return
     with staged(request.dicom.parent) as folder:
-        made = folder / request.dicom.name
-        write_ct_series(sct, made, source=request.mr if request.mr.is_dir() else None)
-        _check_dicom_folder(request.dicom)  # it may have been filled since the start
-        if request.dicom.is_dir():
-            request.dicom.rmdir()
-
-
-def _write_viewer(path: Path, mr: Volume, synthesis: Synthesis, window: Window, reference: Volume | None) -> None:
-    from sct.surfaces.bone import BoneSettings, bone_surface
-    from sct.surfaces.viewer import ViewerLayer, write_viewer
-
-    ct = {"colormap": "gray", "cal_min": window.lowest_hu, "cal_max": window.highest_hu}
-    low, high = (float(value) for value in np.percentile(np.asarray(mr.data, np.float32), (1, 99.5)))
-    layers = [
-        ViewerLayer("MR", mr, "gray", low, max(high, low + 1e-6)),
-        ViewerLayer("synthetic CT", synthesis.hu, **ct),  # type: ignore[arg-type]
-    ]
-    if reference is not None:
-        real, seen = resample(reference, mr.shape, mr.affine, order=1, fill=AIR_HU)
-        layers.append(ViewerLayer("CT", Volume(real, mr.affine), **ct, opacity=0.0))  # type: ignore[arg-type]
-        limits = (window.lowest_hu, window.highest_hu)
-        # Red: the synthetic CT is darker than the CT, blue: brighter, as in the paper's figures.
-        difference = np.where(seen, np.clip(real, *limits) - np.clip(synthesis.hu.data, *limits), np.float32(0))
-        layers.append(
-            ViewerLayer("CT - synthetic CT", Volume(difference, mr.affine), "blue2red", -500.0, 500.0, opacity=0.0)
-        )
-    layers.append(ViewerLayer("uncertainty", synthesis.uncertainty_hu, "hot", 0.0, 300.0, opacity=0.0))
-    try:
-        mesh = bone_surface(synthesis.hu, BoneSettings(), "synthetic CT")
-    except SctError:
-        mesh = None  # a volume without bone is still worth looking at
-    note = " ".join([DISCLAIMER, saturation_note(window), *(f"Warning: {line}." for line in synthesis.warnings)])
-    write_viewer(path, layers, mesh, "Synthetic CT", note)
+        write_ct_series(sct, folder / request.dicom.name, source=request.mr if request.mr.is_dir() else None)
+        yield

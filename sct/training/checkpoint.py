@@ -86,22 +86,24 @@ def build_network(config: Mapping[str, Any], allow: Sequence[str] = ()) -> nn.Mo
     Args:
         config: `_target_`, the dotted name of a class, and its arguments in plain types. `encoder_weights` is passed
             over as None: what it would bring is about to be overwritten.
-        allow: Packages beside `sct` that the class may come from.
+        allow: Packages beside `sct` that the class may come from; importing one runs its code.
 
     Raises:
         SctError: The class is not there, not in an allowed package, no network, or does not take the arguments.
     """
     target = config.get("_target_")
     packages = ("sct", *allow)
-    if not isinstance(target, str) or not any(target.startswith(f"{package}.") for package in packages):
-        raise SctError(f"model _target_ {target!r} is not in {' or '.join(packages)}; allow its package to load it")
+    if not isinstance(target, str) or not _is_in(target, packages):
+        package = str(target).partition(".")[0]
+        hint = f"; if you trust it with running code here, add --allow {package}" if target else ""
+        raise SctError(f"model _target_ {target!r} is not in {' or '.join(packages)}{hint}")
     module_name, _, name = target.rpartition(".")
     try:
         made = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError) as error:
         raise SctError(f"model _target_ {target!r} is not there: {error}") from error
-    own = isinstance(made, type) and any(made.__module__.startswith(f"{package}.") for package in packages)
-    if not own or not issubclass(made, nn.Module):
+    is_network = isinstance(made, type) and issubclass(made, nn.Module)
+    if not is_network or not _is_in(f"{made.__module__}.{name}", packages):
         raise SctError(f"model _target_ {target!r} is not a network")
     arguments = {key: value for key, value in config.items() if not key.startswith("_")}
     if "encoder_weights" in arguments:
@@ -111,3 +113,7 @@ def build_network(config: Mapping[str, Any], allow: Sequence[str] = ()) -> nn.Mo
     except (TypeError, ValueError) as error:
         raise SctError(f"model _target_ {target!r} does not take its arguments: {error}") from error
     return network
+
+
+def _is_in(dotted_name: str, packages: Sequence[str]) -> bool:
+    return any(dotted_name.startswith(f"{package}.") for package in packages)

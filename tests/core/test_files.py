@@ -89,9 +89,19 @@ def test_a_failure_while_staging_leaves_everything_as_it_was(tmp_path: Path, fau
 
 def test_a_staged_folder_never_replaces_a_filled_one(tmp_path: Path) -> None:
     write_text(tmp_path / "series" / "mine.txt", "old")
-    with pytest.raises(SctError, match="cannot be written"), staged(tmp_path) as hidden:
+    with pytest.raises(SctError, match="series: is a folder and cannot be written over"), staged(tmp_path) as hidden:
         write_text(hidden / "series" / "new.txt", "new")
-    assert [path.name for path in (tmp_path / "series").iterdir()] == ["mine.txt"]
+        write_text(hidden / "a.txt", "new")  # comes first, and yet stays away
+    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == [
+        "series",
+        "series/mine.txt",
+    ]
+    (tmp_path / "series" / "sub").mkdir()
+    for name, kind in (("mine.txt/deep.txt", "a file"), ("sub", "a folder")):
+        with pytest.raises(SctError, match=f"is {kind} and"), staged(tmp_path / "series") as hidden:
+            write_text(hidden / "a.txt", "new")
+            write_text(hidden / name, "new")
+    assert sorted(path.name for path in (tmp_path / "series").iterdir()) == ["mine.txt", "sub"]
 
 
 def test_places_that_take_no_files_are_named_before_the_work(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from sct.core.volume import Volume
 from sct.surfaces import niivue, viewer
 from sct.surfaces.bone import BoneSettings, bone_surface
 from sct.surfaces.mesh import Mesh
-from sct.surfaces.mesh_files import write_mesh
 from sct.surfaces.viewer import ViewerLayer, write_viewer
 
 
@@ -70,16 +69,14 @@ def test_a_large_page_is_made_coarser_and_says_so(tmp_path: Path, monkeypatch: p
 
 def test_the_mesh_is_in_the_page_with_its_colours(tmp_path: Path) -> None:
     ball = colored_ball()
-    write_mesh(ball, tmp_path / "ball.ply")
-    for name, mesh in (("object", ball), ("file", tmp_path / "ball.ply")):
-        write_viewer(tmp_path / f"{name}.html", [ViewerLayer("CT", solid(sphere(12.0)))], mesh)
-        content = gzip.decompress(base64.b64decode(page_data(tmp_path / f"{name}.html")["mesh"]["mz3"]))
-        magic, attributes, n_faces, n_points, skip = struct.unpack("<HHIII", content[:16])
-        assert (magic, attributes, skip) == (23117, 1 | 2 | 4, 0)
-        assert (n_faces, n_points) == (len(ball.faces), len(ball.points_mm))
-        points = np.frombuffer(content, "<f4", 3 * n_points, 16 + 12 * n_faces).reshape(-1, 3)
-        np.testing.assert_allclose(points, ball.points_mm, atol=0.006)
-        assert content[-4:] == bytes([200, 30, 30, 255])
+    write_viewer(tmp_path / "page.html", [ViewerLayer("CT", solid(sphere(12.0)))], ball)
+    content = gzip.decompress(base64.b64decode(page_data(tmp_path / "page.html")["mesh"]["mz3"]))
+    magic, attributes, n_faces, n_points, skip = struct.unpack("<HHIII", content[:16])
+    assert (magic, attributes, skip) == (23117, 1 | 2 | 4, 0)
+    assert (n_faces, n_points) == (len(ball.faces), len(ball.points_mm))
+    points = np.frombuffer(content, "<f4", 3 * n_points, 16 + 12 * n_faces).reshape(-1, 3)
+    np.testing.assert_allclose(points, ball.points_mm, atol=0.006)
+    assert content[-4:] == bytes([200, 30, 30, 255])
 
 
 def test_text_from_outside_cannot_end_the_page(tmp_path: Path) -> None:
@@ -103,8 +100,6 @@ def test_mistakes_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     ball = solid(sphere(12.0))
     with pytest.raises(SctError, match="CT: empty window 5 to 5"):
         write_viewer(tmp_path / "page.html", [ViewerLayer("CT", ball, cal_min=5.0, cal_max=5.0)])
-    with pytest.raises(SctError, match=r"none\.stl: no such file"):
-        write_viewer(tmp_path / "page.html", [ViewerLayer("CT", ball)], tmp_path / "none.stl")
     monkeypatch.setattr(niivue, "ENCODED_MODULE", re.compile("never there"))
     niivue.load_niivue.cache_clear()
     with pytest.raises(SctError, match=r"ipyniivue .* carries no stand-alone NiiVue"):
