@@ -90,6 +90,9 @@ def test_one_checkpoint_writes_everything_on_the_mrs_own_grid(scene):
     record = json.loads((scene.folder / "out/s.json").read_text())
     assert record["input"]["shape"] == list(SHAPE)
     assert record["checkpoints"][0]["sha256"]
+    shares = record["uncertainty_hu"]["share_of_head_by_planes"]
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares["3"] > 0.8 > 0.2 > shares["1"]
     assert record["prepare"]["size_px"] == 32
     assert str(scene.folder) not in json.dumps(record)
     assert "mr.nii.gz" not in json.dumps(record)
@@ -117,6 +120,7 @@ def test_reference_adds_scores_and_the_mask_effect(scene):
     assert record["scores"]["ct_mask"]["protocols"]["synthrad"]["fused"]["mae_hu"] > 0
     assert record["uncertainty_hu"]["mean_between_checkpoints"] > 0
     assert record["mask"]["source"] == "none"
+    assert record["uncertainty_hu"]["share_of_head_by_planes"] == {"1": 0, "2": 0, "3": 1}  # every slice is whole
     assert len(record["checkpoints"]) == 2
 
 

@@ -90,6 +90,8 @@ def test_smoothing_and_decimation_change_the_print_only(heads: Doors) -> None:
         (["ct.nii.gz", "sct.nii.gz", "ct.nii.gz/out"], "cannot be written"),
         (["ct.nii.gz", "sct.nii.gz", "out", "--tolerance-mm", "0"], "--tolerance-mm 0: must be above 0"),
         (["ct.nii.gz", "sct.nii.gz", "out", "--tolerance-mm", "nan"], "--tolerance-mm nan: must be above 0"),
+        (["ct.nii.gz", "sct.nii.gz", "out", "--min-part-mm3", "nan"], "--min-part-mm3 nan: must be a number, 0 or"),
+        (["ct.nii.gz", "sct.nii.gz", "out", "--fill-cavity-mm3", "inf"], "--fill-cavity-mm3 inf: must be a number"),
         (["ct.nii.gz", "sct.nii.gz", "out", "--regions", "sct.nii.gz"], "not whole numbers"),
     ],
 )

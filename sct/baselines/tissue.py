@@ -13,10 +13,10 @@ from torch import Tensor
 from sct.baselines.baseline import Baseline, Batch
 from sct.core.errors import SctError
 from sct.core.gray import AIR_BELOW_HU, BONE_FROM_HU
+from sct.core.volume import AIR_HU
 
-__all__ = ["AIR_HU", "SOFT_TISSUE_HU", "TissueMap", "best_edges"]
+__all__ = ["SOFT_TISSUE_HU", "TissueMap", "best_edges"]
 
-AIR_HU = -1000.0
 SOFT_TISSUE_HU = 42.0
 BINS_PER_PEAK = 128
 """Bins of relative intensity up to the soft-tissue peak: about a gray level each where the peak is in mid-range."""

@@ -8,7 +8,6 @@ from sct.core.files import write_text
 
 __all__ = [
     "ID_COLUMN",
-    "KNOWN_COLUMNS",
     "check_participant_id",
     "is_folder_name",
     "read_participants",
@@ -16,8 +15,6 @@ __all__ = [
 ]
 
 ID_COLUMN = "participant_id"
-# The columns that this project itself uses where they are there; all others are kept as they are.
-KNOWN_COLUMNS = ("institution", "ct_vendor", "mr_vendor", "technique", "field_strength", "age", "sex", "indication")
 _MISSING = ("", "n/a")
 _LONGEST_NAME = 200  # bytes; file systems take 255, and the store's names are longer than the id
 _OTHER_SEPARATORS = {",": "commas", ";": "semicolons", "|": "bars", " ": "spaces"}

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Volume"]
+__all__ = ["AIR_HU", "Volume"]
+
+AIR_HU = -1000.0
+"""What stands in a CT, true or synthetic, where nothing was seen: padding, outside the field of view and the head."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from sct.core.errors import SctError
-from sct.core.volume import Volume
+from sct.core.volume import AIR_HU, Volume
 from sct.io.checks import checked_volume
 from sct.io.dicom_files import quiet_pydicom, read_dataset
 from sct.io.dicom_frames import Frame, frames_of, stack_frames
@@ -17,7 +17,6 @@ from sct.io.dicom_values import header_count, header_numbers, header_text
 
 __all__ = ["read_dicom", "read_series"]
 
-_AIR_HU = -1000.0
 # Directions further than this from perpendicular (cosine; 0.06 degrees) are a tilted gantry, not rounding.
 _TILT_COSINE = 1e-3
 
@@ -81,7 +80,7 @@ def read_series(series: Series, what: str) -> Volume:
             values = stored[frame.frame_index] * np.float32(frame.slope) + np.float32(frame.intercept)
             if padding is not None:
                 is_padding = (stored[frame.frame_index] >= padding[0]) & (stored[frame.frame_index] <= padding[1])
-                values[is_padding] = _AIR_HU
+                values[is_padding] = AIR_HU
             data[:, :, k] = values.T
     volume = checked_volume(Path(what), data, stack.affine)
     return _untilted(volume)

@@ -40,9 +40,7 @@ _EMPTY_WHEN_UNKNOWN = [
 ]  # fmt: skip
 
 
-def write_ct_series(
-    volume_hu: Volume, folder: Path, source: Path | None = None, description: str = SERIES_DESCRIPTION
-) -> list[Path]:
+def write_ct_series(volume_hu: Volume, folder: Path, source: Path | None = None) -> list[Path]:
     """Write one CT Image Storage file per slice, slices being those of the volume's third axis.
 
     Args:
@@ -50,23 +48,20 @@ def write_ct_series(
         folder: New or empty folder.
         source: Folder with the DICOM series of the MR, whose patient, study and frame of reference the new series
             joins, and whose images it names as its source. Without it, patient and study are left empty.
-        description: SeriesDescription; it should say that the series is synthetic and not for diagnosis.
 
     Returns:
         The files, in slice order.
 
     Raises:
-        SctError: The folder holds files or cannot be written, the volume's axes are not perpendicular, the description
-            is over 64 characters, or the source is no DICOM series.
+        SctError: The folder holds files or cannot be written, the volume's axes are not perpendicular, or the source
+            is no DICOM series.
     """
-    if len(description) > 64 or "\\" in description:
-        raise SctError(f"SeriesDescription {description!r}: at most 64 characters without backslash were expected")
     volume = _right_handed(volume_hu)
     require_perpendicular(volume, str(folder))
     if folder.is_dir() and any(folder.iterdir()):
         raise SctError(f"{folder}: holds files already; a series goes into a folder of its own")
     original = _source_series(source)
-    common = _common_header(original, description)
+    common = _common_header(original)
     references = _source_images(original)
     names = [f"ct-{k + 1:04d}.dcm" for k in range(volume.shape[2])]
     with staged(folder) as made:
@@ -109,7 +104,7 @@ def _source_series(source: Path | None) -> Series | None:
     return series[0]
 
 
-def _common_header(original: Series | None, description: str) -> Any:
+def _common_header(original: Series | None) -> Any:
     """What all slices share."""
     import pydicom
     from pydicom.uid import CTImageStorage, generate_uid
@@ -133,7 +128,7 @@ def _common_header(original: Series | None, description: str) -> Any:
     header.SeriesInstanceUID = generate_uid()
     header.Modality = "CT"
     header.SeriesNumber = 9001  # beyond what scanners count to
-    header.SeriesDescription = description
+    header.SeriesDescription = SERIES_DESCRIPTION
     header.SeriesDate = header.ContentDate = header.InstanceCreationDate = now.strftime("%Y%m%d")
     header.SeriesTime = header.ContentTime = header.InstanceCreationTime = now.strftime("%H%M%S")
     header.ImageType = ["DERIVED", "SECONDARY", "AXIAL"]

@@ -11,8 +11,9 @@ from sct.core.files import atomic_path
 from sct.core.volume import Volume
 from sct.io.checks import checked_volume, require_file
 
-__all__ = ["image_to_volume", "read_itk", "volume_to_image", "write_itk"]
+__all__ = ["read_itk", "volume_to_image", "write_itk"]
 
+_READERS = {".mha": "MetaImageIO", ".mhd": "MetaImageIO", ".nrrd": "NrrdImageIO"}  # ITK knows no .MHA by itself
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 
 
@@ -29,7 +30,7 @@ def read_itk(path: Path) -> Volume:
 
     require_file(path)
     try:
-        image: Any = SimpleITK.ReadImage(str(path))
+        image: Any = SimpleITK.ReadImage(str(path), imageIO=_READERS[path.suffix.lower()])
     except RuntimeError as error:
         raise SctError(f"{path}: cannot be read, or truncated ({_reason(error)})") from error
     if image.GetNumberOfComponentsPerPixel() > 1:
@@ -49,9 +50,12 @@ def write_itk(volume: Volume, path: Path) -> None:
     if path.suffix.lower() == ".mhd":
         raise SctError(f"{path}: .mhd is written as two files, which cannot be replaced at once; use .mha")
     with atomic_path(path) as temporary:
+        made = temporary.with_suffix(path.suffix.lower())  # ITK would write a .MHA as a .mhd and its voxels beside it
         try:
-            SimpleITK.WriteImage(volume_to_image(volume), str(temporary), useCompression=True)
+            SimpleITK.WriteImage(volume_to_image(volume), str(made), useCompression=True)
+            made.replace(temporary)
         except RuntimeError as error:
+            made.unlink(missing_ok=True)
             raise SctError(f"{path}: cannot be written ({_reason(error)})") from error
 
 
@@ -69,13 +73,6 @@ def volume_to_image(volume: Volume) -> Any:
     image.SetDirection((_LPS_TO_RAS @ volume.affine[:3, :3] / volume.spacing_mm).ravel().tolist())
     image.SetOrigin((_LPS_TO_RAS @ volume.affine[:3, 3]).tolist())
     return image
-
-
-def image_to_volume(image: Any) -> Volume:
-    """The volume of a 3-D SimpleITK image, dtype kept."""
-    import SimpleITK
-
-    return Volume(SimpleITK.GetArrayFromImage(image).T, _affine(image))
 
 
 def _affine(image: Any) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sct.cohorts.cohort import Participant
 from sct.core.errors import SctError
-from sct.core.volume import Volume
+from sct.core.volume import AIR_HU, Volume
 from sct.geometry.registration import moved, register
 from sct.geometry.resample import isotropic_grid, resample
 from sct.io.volumes import read_volume
@@ -17,19 +17,16 @@ from sct.preparation.settings import PrepareSettings
 from sct.slices.mask import TISSUE_HU, otsu
 
 __all__ = [
-    "AIR_HU",
     "IsotropicPair",
     "check_ct",
     "check_mr",
+    "check_not_equal",
     "check_not_swapped",
     "load_pair",
     "signal_level",
     "value_range",
     "without_padding",
 ]
-
-AIR_HU = -1000.0
-"""Outside the CT's field of view."""
 
 # Below the least HU of a calibrated scale lie only padding values (-2000, -3024, -8192), which must not be smeared.
 _LEAST_HU = -1024.0
@@ -66,13 +63,14 @@ def load_pair(participant: Participant, settings: PrepareSettings) -> IsotropicP
     """Read, check, register and resample: the MR and the mask go into the world and onto the grid of the CT.
 
     Raises:
-        SctError: A volume cannot be read, is constant, the CT is not in HU or shows no tissue, the two look swapped or
-            do not overlap, or the mask file that the settings ask for is missing.
+        SctError: A volume cannot be read, is constant, the CT is not in HU or shows no tissue, the two look swapped,
+            are one, or do not overlap, or the mask file that the settings ask for is missing.
     """
     mr, ct = read_volume(participant.mr), read_volume(participant.ct)
     check_not_swapped(mr, participant.mr, ct, participant.ct)
     check_mr(mr, participant.mr)
     check_ct(ct, participant.ct)
+    check_not_equal(mr, participant.mr, ct, participant.ct)
     mr_range = value_range(mr.data, settings)
     if not mr_range[0] < mr_range[1]:
         raise SctError(f"{participant.mr}: percentiles {settings.mr_percentiles} are both {mr_range[0]:g}")
@@ -161,6 +159,16 @@ def check_not_swapped(mr: Volume, mr_path: Path, ct: Volume, ct_path: Path) -> N
             f"{mr_path}: MR and CT look swapped: the MR's lowest value is {mr.data.min():g} (as in Hounsfield units), "
             f"that of {ct_path.name} is {ct.data.min():g}"
         )
+
+
+def check_not_equal(mr: Volume, mr_path: Path, ct: Volume, ct_path: Path) -> None:
+    """Refuse a pair that is one volume twice.
+
+    Raises:
+        SctError: Names both files.
+    """
+    if np.array_equal(mr.data, ct.data) and np.allclose(mr.affine, ct.affine, atol=1e-3):
+        raise SctError(f"{mr_path}: the same volume as {ct_path.name}, voxel for voxel; an MR was expected")
 
 
 def _registered(

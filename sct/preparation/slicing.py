@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sct.core.gray import Window, hu_to_gray8
-from sct.preparation.pair import AIR_HU, IsotropicPair, value_range
+from sct.core.volume import AIR_HU
+from sct.preparation.pair import IsotropicPair, value_range
 from sct.preparation.settings import PrepareSettings
 from sct.slices.frame import Frame, crop, frame_of, resize
 from sct.slices.mask import body_mask

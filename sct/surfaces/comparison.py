@@ -79,6 +79,9 @@ def compare(
     """
     if not 0 < settings.tolerance_mm < float("inf"):
         raise SctError(f"--tolerance-mm {settings.tolerance_mm:g}: must be above 0")
+    for name in ("min_part_mm3", "fill_cavity_mm3"):
+        if not 0 <= (value := getattr(settings.bone, name)) < float("inf"):
+            raise SctError(f"--{name.replace('_', '-')} {value:g}: must be a number, 0 or above")
     of_both = bone_surface(reference, settings.bone, names[0]), bone_surface(test, settings.bone, names[1])
     of_reference = deviation_of_reference(*of_both, reference, test)
     if not of_reference.compared.any():

@@ -37,7 +37,7 @@ def deviation_colors(deviation: Deviation, tolerance_mm: float) -> NDArray[np.ui
     return colors
 
 
-def write_heat_map(mesh: Mesh, path: Path, tolerance_mm: float, title: str, use_vtk: bool = True) -> str:
+def write_heat_map(mesh: Mesh, path: Path, tolerance_mm: float, title: str) -> str:
     """Write the picture of a mesh coloured by `deviation_colors` from six sides, with its scale.
 
     Args:
@@ -45,7 +45,6 @@ def write_heat_map(mesh: Mesh, path: Path, tolerance_mm: float, title: str, use_
         path: PNG file.
         tolerance_mm: Marked on the scale.
         title: Line above the pictures.
-        use_vtk: False draws with the software renderer at once.
 
     Returns:
         The renderer that drew: "vtk" or "splats".
@@ -58,7 +57,7 @@ def write_heat_map(mesh: Mesh, path: Path, tolerance_mm: float, title: str, use_
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
-    images, renderer = render_views(mesh, PANEL_PX, use_vtk)
+    images, renderer = render_views(mesh, PANEL_PX)
     figure = Figure(figsize=(12, 8.4), layout="constrained")
     axes = figure.subplots(2, 3)
     for panel, view, image in zip(axes.ravel(), VIEWS, images, strict=True):

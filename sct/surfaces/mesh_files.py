@@ -1,16 +1,14 @@
 """Meshes as STL and PLY files."""
 
-import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from sct.core.errors import SctError
 from sct.core.files import atomic_path
-from sct.surfaces.mesh import Mesh, from_polydata
+from sct.surfaces.mesh import Mesh
 
-__all__ = ["read_mesh", "write_mesh"]
+__all__ = ["write_mesh"]
 
 # Programs that know the two conventions (3D Slicer) read the axes from this note.
 AXES_NOTE = "SPACE=RAS"
@@ -27,30 +25,6 @@ def write_mesh(mesh: Mesh, path: Path) -> None:
         raise SctError(f"{path}: unknown mesh type; a mesh's name ends in .stl or .ply")
     with atomic_path(path) as temporary:
         temporary.write_bytes(_stl_bytes(mesh) if suffix == ".stl" else _ply_bytes(mesh))
-
-
-def read_mesh(path: Path) -> Mesh:
-    """Read a mesh file; corners of an STL that lie at the same place become one vertex.
-
-    Raises:
-        SctError: The file is missing or not a mesh of triangles.
-    """
-    import pyvista
-
-    if not path.exists():
-        raise SctError(f"{path}: no such file")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what VTK says of a broken file; the error below says it in a line
-            surface: Any = pyvista.read(path)
-        if path.suffix.lower() == ".stl":
-            surface = surface.clean(tolerance=0.0)
-        mesh = from_polydata(surface)
-    except Exception as error:
-        raise SctError(f"{path}: not readable as a mesh of triangles ({error})") from error
-    if not len(mesh.faces):
-        raise SctError(f"{path}: holds no triangles; give an STL or PLY file")
-    return mesh
 
 
 def _stl_bytes(mesh: Mesh) -> bytes:

@@ -42,7 +42,7 @@ VIEWS = (
 VTK_TIMEOUT_S = 120
 
 
-def render_views(mesh: Mesh, size_px: int, use_vtk: bool = True) -> tuple[list[NDArray[np.uint8]], str]:
+def render_views(mesh: Mesh, size_px: int) -> tuple[list[NDArray[np.uint8]], str]:
     """Pictures of a coloured mesh from every direction of `VIEWS`.
 
     VTK draws in a process of its own, since it may abort where it finds no way to render (no EGL, no display); then,
@@ -51,12 +51,11 @@ def render_views(mesh: Mesh, size_px: int, use_vtk: bool = True) -> tuple[list[N
     Args:
         mesh: With colours.
         size_px: Side of the square pictures.
-        use_vtk: False goes to the software renderer at once.
 
     Returns:
         One picture (size_px, size_px, 3) per view, white background, and the renderer's name ("vtk" or "splats").
     """
-    images = _render_with_vtk(mesh, size_px) if use_vtk else None
+    images = _render_with_vtk(mesh, size_px)
     if images is not None:
         return images, "vtk"
     return [splat_view(mesh, view.towards_viewer, view.up, size_px) for view in VIEWS], "splats"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sct.cohorts.cohort import Participant
 from sct.core.errors import SctError
-from sct.core.volume import Volume
+from sct.core.volume import AIR_HU, Volume
 from sct.geometry.resample import resample
 from sct.io.volumes import read_volume
 from sct.preparation.pair import check_ct, load_pair, without_padding
@@ -17,7 +17,7 @@ from sct.slices.mask import body_mask
 from sct.slices.planes import extract
 from sct.synthesis.ensemble import Ensemble
 from sct.synthesis.fusion import Fused
-from sct.synthesis.grids import AIR_HU, hu_on_grid, inside_on_grid, to_grid
+from sct.synthesis.grids import hu_on_grid, inside_on_grid, to_grid
 from sct.synthesis.isotropic_mr import IsotropicMr
 from sct.synthesis.mr_mask import HeadMask, within
 from sct.synthesis.notes import scores_note

@@ -3,14 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from sct.core.volume import Volume
+from sct.core.volume import AIR_HU, Volume
 from sct.geometry.resample import resample
 from sct.synthesis.isotropic_mr import IsotropicMr
 
-__all__ = ["AIR_HU", "hu_on_grid", "inside_on_grid", "to_grid"]
-
-AIR_HU = -1000.0
-"""Outside the head."""
+__all__ = ["hu_on_grid", "inside_on_grid", "to_grid"]
 
 
 def to_grid(data: NDArray[np.float32], isotropic: IsotropicMr, like: Volume, fill: float) -> NDArray[np.float32]:

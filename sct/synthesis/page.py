@@ -6,11 +6,10 @@ import numpy as np
 
 from sct.core.errors import SctError
 from sct.core.gray import Window
-from sct.core.volume import Volume
+from sct.core.volume import AIR_HU, Volume
 from sct.geometry.resample import resample
 from sct.surfaces.bone import BoneSettings, bone_surface
 from sct.surfaces.viewer import ViewerLayer, difference_layer, write_viewer
-from sct.synthesis.grids import AIR_HU
 from sct.synthesis.notes import DISCLAIMER, saturation_note
 from sct.synthesis.synthesize import Synthesis
 

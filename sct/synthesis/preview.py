@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sct.core.gray import Window
-from sct.core.volume import Volume
+from sct.core.volume import AIR_HU, Volume
 from sct.geometry.resample import resample
 from sct.slices.planes import PLANES, extract
-from sct.synthesis.grids import AIR_HU
 from sct.synthesis.notes import DISCLAIMER, saturation_note
 from sct.synthesis.synthesize import Synthesis
 

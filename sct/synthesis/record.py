@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sct.core.versions import versions
-from sct.core.volume import Volume
+from sct.core.volume import AIR_HU, Volume
 from sct.synthesis.ensemble import Ensemble
-from sct.synthesis.grids import AIR_HU
 from sct.synthesis.notes import DISCLAIMER, saturation_note
 from sct.synthesis.plane_predictions import Options
 from sct.synthesis.synthesize import Synthesis
@@ -69,6 +68,7 @@ def record_of(
             "mean_in_head": _mean(synthesis.fused.uncertainty_hu, in_head),
             "mean_between_planes": _mean(synthesis.fused.planes_hu, in_head),
             "mean_between_checkpoints": _mean(synthesis.fused.members_hu, in_head),
+            "share_of_head_by_planes": _shares_by_planes(synthesis, in_head),
         },
         "domain": synthesis.domain.measures,
         "warnings": synthesis.warnings,
@@ -78,6 +78,14 @@ def record_of(
     if scores is not None:
         record["scores"] = scores
     return record
+
+
+def _shares_by_planes(synthesis: Synthesis, in_head: NDArray[np.bool_]) -> dict[str, float]:
+    """Share of the head that this many planes predicted: where it is one, planes have nothing to disagree."""
+    covered = synthesis.predictions.covered
+    n_planes = sum(seen[in_head].astype(np.int64) for seen in covered.values())
+    counts = np.bincount(np.atleast_1d(n_planes), minlength=len(covered) + 1)
+    return {str(n): float(counts[n] / max(counts.sum(), 1)) for n in range(1, len(covered) + 1)}
 
 
 def _mean(values: NDArray[np.floating], inside: NDArray[np.bool_]) -> float | None:

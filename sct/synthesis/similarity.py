@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["error_figures", "ms_ssim", "ssim", "ssim_map"]
+__all__ = ["error_figures", "ms_ssim", "ssim_map"]
 
 _SIDE = 7  # of the window in voxels: scikit-image's default
 _K1, _K2 = 0.01, 0.03  # Wang et al. 2004
@@ -66,21 +66,6 @@ def ssim_map(
     """
     luminance, contrast, structure = _components(reference, test, data_range, axes)
     return luminance * contrast * structure
-
-
-def ssim(
-    reference: NDArray[np.floating],
-    test: NDArray[np.floating],
-    inside: NDArray[np.bool_],
-    data_range: float,
-    axes: Sequence[int] | None = None,
-) -> float | None:
-    """Mean of the local SSIM over a mask; None for an empty one. Arguments as for `ssim_map`."""
-    if not inside.any():
-        return None
-    box = bounding_box(inside, margin=_SIDE // 2 + 1)
-    local = ssim_map(reference[box], test[box], data_range, axes)
-    return float(local[inside[box]].mean(dtype=np.float64))
 
 
 def ms_ssim(

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sct.core.gray import BONE_FROM_HU
+
 __all__ = ["UncertaintyQuality", "uncertainty_quality"]
 
 
@@ -40,7 +42,7 @@ def uncertainty_quality(
     prediction_hu: NDArray[np.floating],
     reference_hu: NDArray[np.floating],
     inside: NDArray[np.bool_],
-    bone_hu: float = 300.0,
+    bone_hu: float = BONE_FROM_HU,
     bone_error_hu: float = 300.0,
     top_share: float = 0.1,
 ) -> UncertaintyQuality:

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from sct.core.figures import figures
-from sct.core.gray import Window, gray_to_hu, hu_to_gray, hu_to_gray8
+from sct.core.gray import BONE_FROM_HU, Window, gray_to_hu, hu_to_gray, hu_to_gray8
 from sct.core.pixel_sums import DEFAULT_THRESHOLDS, SumsLayout
 from sct.preparation.settings import PrepareSettings
 from sct.preparation.slicing import cut_slice
@@ -75,7 +75,7 @@ def native_scores(
     tests_hu: Mapping[str, NDArray[np.floating]],
     body: NDArray[np.bool_],
     window: Window,
-    bone_hu: float = 300.0,
+    bone_hu: float = BONE_FROM_HU,
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """The protocols `synthrad` and `bone`, for each of several synthetic CTs of one CT.
 

@@ -99,6 +99,14 @@ def test_a_sheared_affine_survives(tmp_path):
     np.testing.assert_allclose(read_volume(tmp_path / "v.nii").affine, affine, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["V.MHA", "v.Mha", "V.NRRD", "V.NII", "V.NII.GZ"])
+def test_a_suffix_in_capitals_is_written_as_one_file_and_read(tmp_path, name):
+    data = np.random.default_rng(0).integers(-1000, 2000, (4, 5, 6)).astype(np.int16)
+    write_volume(Volume(data, np.eye(4)), tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    np.testing.assert_array_equal(read_volume(tmp_path / name).data, data)
+
+
 def test_trailing_axis_of_one_is_dropped(tmp_path):
     nibabel.save(nibabel.Nifti1Image(np.ones((3, 4, 5, 1), np.int16), np.eye(4)), tmp_path / "v.nii")
     assert read_volume(tmp_path / "v.nii").shape == (3, 4, 5)

@@ -91,6 +91,10 @@ def test_padding_below_air_is_not_smeared_into_tissue(make_participant):
             r"mr\.nii\.gz: MR and CT look swapped.*ct\.nii\.gz",
         ),
         (
+            {"ct": np.linspace(-1000, 2000, 26), "mr": np.linspace(-1000, 2000, 26)},
+            r"mr\.nii\.gz: the same volume as ct\.nii\.gz",
+        ),
+        (
             {"mr_affine": grid((24, 28, 26), SPACING_MM, (900.0, 0.0, 0.0))},
             r"mr\.nii\.gz: does not overlap with ct\.nii\.gz in space: MR spans R 854\.\.946",
         ),

@@ -1,4 +1,4 @@
-"""Mesh files are read back by themselves and by an independent library."""
+"""Mesh files are read back by an independent library."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from surface_shapes import shell, solid
 from sct.core.errors import SctError
 from sct.surfaces.bone import BoneSettings, bone_surface
 from sct.surfaces.mesh import Mesh
-from sct.surfaces.mesh_files import read_mesh, write_mesh
+from sct.surfaces.mesh_files import write_mesh
 
 
 @pytest.fixture(scope="module")
@@ -24,22 +24,21 @@ def mesh() -> Mesh:
 def test_a_file_holds_the_same_closed_surface(mesh: Mesh, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"bone{suffix}"
     write_mesh(mesh, path)
-    own, other = read_mesh(path), trimesh.load(path)
+    other = trimesh.load(path)  # corners of an STL at the same place become one vertex
     expected = trimesh.Trimesh(mesh.points_mm, mesh.faces, process=False)
     assert other.is_watertight
     assert other.is_winding_consistent
     assert other.volume == pytest.approx(expected.volume, rel=1e-5)
-    assert len(own.points_mm) == len(mesh.points_mm)
-    assert len(own.faces) == len(mesh.faces)
-    np.testing.assert_allclose(own.bounds_mm, mesh.bounds_mm, atol=1e-5)
+    assert len(other.vertices) == len(mesh.points_mm)
+    assert len(other.faces) == len(mesh.faces)
+    np.testing.assert_allclose(other.bounds, mesh.bounds_mm, atol=1e-5)
 
 
 def test_ply_keeps_order_and_colours(mesh: Mesh, tmp_path: Path) -> None:
     write_mesh(mesh, tmp_path / "bone.ply")
-    own = read_mesh(tmp_path / "bone.ply")
-    np.testing.assert_array_equal(own.faces, mesh.faces)
-    np.testing.assert_array_equal(own.colors, mesh.colors)
     other = trimesh.load(tmp_path / "bone.ply", process=False)
+    np.testing.assert_array_equal(other.faces, mesh.faces)
+    np.testing.assert_allclose(other.vertices, mesh.points_mm, atol=1e-5)
     np.testing.assert_array_equal(other.visual.vertex_colors[:, :3], mesh.colors)
 
 
@@ -52,8 +51,3 @@ def test_files_say_their_axes(mesh: Mesh, tmp_path: Path) -> None:
 def test_mistakes_are_named(mesh: Mesh, tmp_path: Path) -> None:
     with pytest.raises(SctError, match=r"bone\.obj: unknown mesh type"):
         write_mesh(mesh, tmp_path / "bone.obj")
-    with pytest.raises(SctError, match="no such file"):
-        read_mesh(tmp_path / "none.stl")
-    (tmp_path / "text.stl").write_text("not a mesh")
-    with pytest.raises(SctError, match=r"text\.stl"):
-        read_mesh(tmp_path / "text.stl")
