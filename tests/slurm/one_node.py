@@ -78,15 +78,23 @@ class OneNodeSlurm:
                     break
                 time.sleep(0.1)
 
-    def jobs(self) -> dict[str, str]:
-        """State of each job that SLURM still knows, by `array_task` number."""
+    def jobs(self) -> dict[str, dict[str, str]]:
+        """What the controller tells of each job of an array that it still knows, by `array_task` number."""
         found = {}
         for line in self._output("scontrol", "-o", "show", "job").splitlines():
             fields = dict(word.split("=", 1) for word in line.split() if "=" in word)
             task = fields.get("ArrayTaskId", "")
             if task.isdigit():
-                found[f"{fields['ArrayJobId']}_{task}"] = fields["JobState"]
+                found[f"{fields['ArrayJobId']}_{task}"] = fields
         return found
+
+    def unfinished(self) -> str:
+        """A line for each job that waits or runs."""
+        return self._output("squeue", "-h", "-t", "PENDING,RUNNING,SUSPENDED,REQUEUED", "-o", "%i %T")
+
+    def limit(self, job: str, minutes: int) -> None:
+        """Set a job's time limit, counted from its start."""
+        self._run("scontrol", "update", f"JobId={job}", f"TimeLimit={minutes}")
 
     def _configuration(self) -> str:
         memory_mb = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**20 * 0.9)

@@ -1,4 +1,4 @@
-"""A sweep as a job array on a real SLURM: one cell preempted, one killed, and nothing lost."""
+"""A sweep as a job array on a real SLURM: one cell warned of its time limit, one killed, and nothing lost."""
 
 import csv
 import json
@@ -17,6 +17,7 @@ from one_node import OneNodeSlurm
 pytestmark = pytest.mark.slurm
 
 EPOCHS = 60  # long enough to be hit in the middle
+LIMIT_MIN, WARNING_S = 20, 150
 WORDS = [
     *TINY,
     "loss=mae,mse",
@@ -33,7 +34,8 @@ LAUNCHER = [
     "launcher.gpus_per_node=1",
     "launcher.cpus_per_task=1",
     "launcher.mem_gb=2",
-    "launcher.timeout_min=20",
+    f"launcher.timeout_min={LIMIT_MIN}",
+    f"launcher.signal_delay_s={WARNING_S}",
     "launcher.array_parallelism=2",
     "+launcher.sbatch.comment=sct",
 ]
@@ -85,32 +87,56 @@ def _owner(cell: Path) -> int:
     return int(json.loads((cell / "claim.json").read_text())["pid"])
 
 
-def test_a_sweep_survives_preemption_and_death(slurm: OneNodeSlurm, tmp_path: Path) -> None:
+def _job(cell: Path) -> str:
+    """The array's number and the task's, as the process that made the cell was told them."""
+    words = Path(f"/proc/{_owner(cell)}/environ").read_text().split("\0")
+    told = dict(word.split("=", 1) for word in words if "=" in word)
+    return f"{told['SLURM_ARRAY_JOB_ID']}_{told['SLURM_ARRAY_TASK_ID']}"
+
+
+def _let_slurm_warn(slurm: OneNodeSlurm, job: str) -> None:
+    """Let a job's time end soon, so that SLURM warns it, and give it its time back once it is requeued.
+
+    One to two minutes are left, less than `WARNING_S`: the controller warns at its next look, every 30 s.
+    """
+    run_time = slurm.jobs()[job]["RunTime"]
+    minutes_run = int(run_time.split(":")[-2])
+    slurm.limit(job, minutes_run + 2)
+    _wait_for("the warning and the requeue", lambda: slurm.jobs()[job]["Restarts"] == "1")
+    slurm.limit(job, LIMIT_MIN)  # while it waits for its second start
+
+
+def test_a_sweep_survives_a_time_limit_and_death(slurm: OneNodeSlurm, tmp_path: Path) -> None:
     assert _sct(slurm, tmp_path, "prepare", *TINY).returncode == 0
     command = [sys.executable, "-m", "sct.run", "-m", *WORDS, *LAUNCHER]
     with (tmp_path / "sweep.log").open("w") as log:
         sweep = subprocess.Popen(command, cwd=tmp_path, env=_environment(slurm), stdout=log, stderr=log)
     cells = {(loss, seed): _cell(tmp_path, loss, seed) for loss in ("mae", "mse") for seed in (0, 1)}
 
-    preempted, killed = cells["mae", 0], cells["mae", 1]
+    warned, killed = cells["mae", 0], cells["mae", 1]
     _wait_for(
         "two running cells",
-        lambda: sweep.poll() is not None or all(len(_epochs(cell)) >= 2 for cell in (preempted, killed)),
+        lambda: sweep.poll() is not None or all(len(_epochs(cell)) >= 2 for cell in (warned, killed)),
     )
     assert sweep.poll() is None, (tmp_path / "sweep.log").read_text()
-    array = next(iter(slurm.jobs())).partition("_")[0]
-    os.kill(_owner(preempted), signal.SIGUSR2)  # what SLURM sends before a time limit or a preemption
+    job = _job(warned)
+    assert slurm.jobs()[job]["TimeLimit"] == f"00:{LIMIT_MIN}:00"
+    scripts = (tmp_path / "runs/phantom/main/.sweep/.submitit").rglob(f"{job.partition('_')[0]}_submission.sh")
+    assert f"--signal=USR2@{WARNING_S}\n" in next(scripts).read_text()
     os.kill(_owner(killed), signal.SIGKILL)
-    assert not (preempted / "metrics.json").exists()
+    _let_slurm_warn(slurm, job)
+    done_before = len(_epochs(warned))
+    assert 2 <= done_before < EPOCHS
+    assert not (warned / "metrics.json").exists()
 
     assert sweep.wait(timeout=600) != 0  # one of its jobs died
     told = (tmp_path / "sweep.log").read_text()
-    _wait_for("the requeued cell", lambda: (preempted / "metrics.json").exists())
-    _wait_for("the other cells", lambda: all((cells["mse", seed] / "metrics.json").exists() for seed in (0, 1)))
+    assert slurm.unfinished() == "", told
+    assert all((cells[key] / "metrics.json").exists() for key in (("mae", 0), ("mse", 0), ("mse", 1))), told
+    assert slurm.jobs()[job]["Restarts"] == "1"  # ours and Lightning's handlers together
     assert (killed / "last.ckpt").exists(), told
     assert not (killed / "metrics.json").exists()
-    assert _epochs(preempted) == list(range(EPOCHS))  # each epoch once: it went on, and did not begin again
-    assert array in (tmp_path / "runs/phantom/main/.sweep/.submitit").iterdir().__next__().name
+    assert _epochs(warned) == list(range(EPOCHS))  # each epoch once: it went on, and did not begin again
 
     ledger = _sct(slurm, tmp_path, "ledger", *WORDS)
     assert ledger.returncode == 3
