@@ -1,6 +1,7 @@
 """Call a door as a user would, in this process."""
 
 import importlib
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,10 @@ TINY = [
 TINY_TRAINING = ["model.widths=[4,8]", "data.batch_size=16", "trainer.max_epochs=2", "examples=3"]
 
 
+BESIDE = re.compile(r"warning: |wandb: |\S+/fold-\d+: |.*(%\||/s\]|it\])")
+"""What may stand on stderr beside an error: warnings, what a cell says, and bars (split at their carriage returns)."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a person would see."""
@@ -30,11 +35,11 @@ class Answer:
 
     @property
     def error(self) -> str:
-        """The one line of a user's mistake; fails when there is none, or a traceback."""
+        """The one line of a user's mistake; fails when there is none, or anything beside bars and warnings of ours."""
         assert self.code in {1, 2}, (self.code, self.out, self.err)
-        assert "Traceback" not in self.err, self.err
-        lines = [line for line in self.err.splitlines() if line.startswith("error: ")]
+        lines = [line for line in self.err.splitlines() if line.strip() and not BESIDE.match(line)]
         assert len(lines) == 1, self.err
+        assert lines[0].startswith("error: "), self.err
         return lines[0]
 
 
