@@ -3,13 +3,13 @@
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from sct._cells import is_baseline
+from sct._cells import kept_config
 from sct._settings import fold_plan, trainer_settings
 from sct._work import CellWork, add_volumes, make_cell
 from sct.core.errors import SctError
-from sct.core.files import read_json, write_json, write_text
+from sct.core.files import file_sha256, read_json, write_json, write_text
 from sct.core.gray import Window
 from sct.core.versions import versions
 from sct.preparation.store import SliceStore
@@ -49,11 +49,7 @@ class CellRunner:
         from omegaconf import OmegaConf
 
         cfg = OmegaConf.create(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[assignment]
-        config = OmegaConf.to_container(cfg)
-        assert isinstance(config, dict)
-        config = {str(key): value for key, value in config.items()} | {"seed": cell.seed, "fold": cell.fold}
-        if is_baseline(cfg):  # made once, whatever the sweep says of what it does not use
-            config |= {"loss": {"name": "none"}, "optim": None, "augment": None}
+        config = _weights_named(kept_config(cfg)) | {"seed": cell.seed, "fold": cell.fold}
         work = CellWork(self._store, cfg, config, cell, cell.folder(Path(cfg.runs)), self.split(cfg, cell))
         with claim(work.folder) as ours:
             if not ours:
@@ -146,3 +142,12 @@ class CellRunner:
     def window(self) -> Window:
         """The CT window of the store's gray scale."""
         return Window(**self._store.settings["window"])
+
+
+def _weights_named(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration with what is in a file of pretrained weights instead of where it lies."""
+    weights = config["model"]["network"].get("encoder_weights")
+    if not isinstance(weights, str) or not Path(weights).is_file():
+        return config
+    network = config["model"]["network"] | {"encoder_weights": f"sha256:{file_sha256(Path(weights))}"}
+    return config | {"model": config["model"] | {"network": network}}

@@ -11,7 +11,7 @@ from sct.study.cells import Cell
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-__all__ = ["CellTemplate", "cell_templates", "folds_of", "is_baseline", "job_cells"]
+__all__ = ["CellTemplate", "cell_templates", "folds_of", "is_baseline", "job_cells", "kept_config"]
 
 _LARGEST_SEED = 2**32 - 1  # that numpy and Lightning take
 
@@ -33,6 +33,16 @@ def job_cells(config: "DictConfig") -> list[tuple["DictConfig", Cell]]:
         for template in cell_templates(config)
         for cell in template.cells(config.seed, config.fold)
     ]
+
+
+def kept_config(config: "DictConfig") -> dict[str, Any]:
+    """The configuration resolved to plain types, as its run folder keeps it: a baseline's without loss and training."""
+    from omegaconf import OmegaConf
+
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    unused = {"loss": {"name": "none"}, "optim": None, "augment": None} if is_baseline(config) else {}
+    return {str(key): value for key, value in plain.items()} | unused
 
 
 def is_baseline(config: Any) -> bool:

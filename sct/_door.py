@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from sct.core.errors import SctError
 
 __all__ = [
+    "SWEEP_FLAGS",
     "check_choices",
     "choices",
     "config_folder",
@@ -22,6 +23,9 @@ __all__ = [
     "typer_door",
     "word",
 ]
+
+
+SWEEP_FLAGS = {"-m", "--multirun"}
 
 
 def config_folder() -> Path:
@@ -60,7 +64,7 @@ def hydra_app(task: Callable[[Any], Any], config_name: str) -> None:
 
     check_choices(sys.argv[1:])
     # Hydra's parser takes the overrides in one piece only, not `a=1 -m b=2`.
-    sys.argv[1:] = sorted(sys.argv[1:], key=lambda given: given not in {"-m", "--multirun"})
+    sys.argv[1:] = sorted(sys.argv[1:], key=lambda given: given not in SWEEP_FLAGS)
     register_resolvers()
     # Hydra then raises instead of printing a traceback of its own; the line below is ours to word.
     os.environ["HYDRA_FULL_ERROR"] = "1"

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import IO, TYPE_CHECKING, Any
 
-from sct._preflight import SWEEP_FLAGS
+from sct._door import SWEEP_FLAGS
 from sct._sweep_end import check_all_done
 from sct.core.errors import SctError
 from sct.core.workers import n_cores

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sct._door import SWEEP_FLAGS
 from sct.core.errors import SctError
 
 if TYPE_CHECKING:
@@ -12,9 +13,8 @@ if TYPE_CHECKING:
     from sct.study.cells import Cell
     from sct.study.subsets import Subset
 
-__all__ = ["SWEEP_FLAGS", "check_participants", "checked_plan", "needs_plan"]
+__all__ = ["check_participants", "checked_plan", "needs_plan"]
 
-SWEEP_FLAGS = {"-m", "--multirun"}
 _PLANNED = ("experiment=", "launcher=")
 
 

@@ -13,9 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sct._cells import cell_templates
+from sct._cells import CellTemplate, cell_templates, kept_config
+from sct._door import SWEEP_FLAGS
 from sct.core.errors import SctError
 from sct.study.cells import Cell
+from sct.study.configuration import first_difference, scientific
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -24,7 +26,6 @@ __all__ = ["Plan", "PlannedCell", "command_for", "plan_cells", "words_door"]
 
 _CELL_KEYS = {"model", "loss", "seed", "fold"}
 _INNER_KEYS = {"seed", "fold"}
-_SWEEP_FLAGS = {"-m", "--multirun"}
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def plan_cells(
 
     from sct._door import check_choices
 
-    words = [word for word in arguments if word not in _SWEEP_FLAGS]
+    words = [word for word in arguments if word not in SWEEP_FLAGS]
     check_choices(words)
     with _hydra() as loader:
         given = _axes(words, loader)
@@ -167,6 +168,7 @@ def _planned(
     outer = [key for key in axes if key not in _INNER_KEYS]
     parsed = [[(word, parser.parse_override(f"{key}={word}").value()) for word in axes[key]] for key in inner]
     seen: set[Cell] = set()
+    settings: dict[str, dict[str, Any]] = {}
     for values in itertools.product(*(axes[key] for key in outer)):
         words = dict(zip(outer, values, strict=True))
         config = compose(config_name, [f"{key}={value}" for key, value in words.items()])
@@ -175,12 +177,25 @@ def _planned(
         if check is not None:
             check(templates[0].config)
         for template in templates:
+            _check_same(settings, template)
             for choice in itertools.product(*parsed):
                 put = default | {key: value for key, (_, value) in zip(inner, choice, strict=True)}
                 for cell in template.cells(put["seed"], put["fold"]):
                     if cell not in seen:
                         seen.add(cell)
                         yield PlannedCell(cell, words | {k: word for k, (word, _) in zip(inner, choice, strict=True)})
+
+
+def _check_same(settings: dict[str, dict[str, Any]], template: CellTemplate) -> None:
+    """Refuse a sweep over what is in no cell's name: its jobs would be one cell, of the first's settings."""
+    now = scientific(kept_config(template.config))
+    name = "/".join(template.names.values())
+    difference = first_difference(settings.setdefault(name, now), now)
+    if difference:
+        raise SctError(
+            f"{difference.replace(' before, ', ' and ').removesuffix(' now')} would be one and the same cell {name}; "
+            "give each a name of its own, with experiment.name=... or model.name=..."
+        )
 
 
 def words_door(task: Callable[[Sequence[str]], None], config_name: str) -> None:
@@ -191,7 +206,7 @@ def words_door(task: Callable[[Sequence[str]], None], config_name: str) -> None:
     from sct._door import hydra_door, one_line_errors
 
     arguments = sys.argv[1:]
-    if any(word.startswith("-") and word not in _SWEEP_FLAGS for word in arguments):
+    if any(word.startswith("-") and word not in SWEEP_FLAGS for word in arguments):
         hydra_door(_no_job, config_name)
         return
     one_line_errors(lambda: task(arguments))

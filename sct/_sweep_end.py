@@ -1,5 +1,6 @@
 """What a sweep says at its end when cells are left."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,26 +13,30 @@ __all__ = ["check_all_done"]
 
 
 def check_all_done(plan: "Plan", trouble: str = "") -> None:
-    """Print the ledger, and end in an error unless every cell of the sweep is done.
+    """Print the ledger unless every cell of the sweep is done, and end in an error unless others are at those left.
 
     Args:
         plan: The cells.
         trouble: What went wrong beside what the run folders tell; empty for nothing.
 
     Raises:
-        SctError: Cells are not done; the line counts them and has up to three different errors.
+        SctError: Cells failed or are missing; the line counts them and has up to three different errors.
     """
+    from sct.study.cells import CellState
     from sct.study.ledger import ledger_text, read_ledger
 
     ledger = read_ledger([planned.cell for planned in plan.cells], Path(plan.config.runs))
-    print(ledger_text(ledger))
     if ledger.is_complete:
         return
-    n_left = sum(state.value != "done" for state in ledger.states.values())
+    print(ledger_text(ledger))
+    n_left = len(ledger.cells(CellState.FAILED, CellState.MISSING))
+    if n_left == 0:
+        print("other processes are at the cells that are left; sct.ledger tells when they are done", file=sys.stderr)
+        return
     lines = list(dict.fromkeys(filter(None, ledger.errors.values())))[:3]
     if any(line in trouble for line in lines):
         trouble = ""
-    reasons = "; ".join(filter(None, [trouble, *lines])) or "other processes are at them"
+    reasons = "; ".join(filter(None, [trouble, *lines])) or "their processes are gone"
     raise SctError(
         f"{n_left} of {len(ledger.states)} cells are not done, the same command tries them again ({reasons})"
     )

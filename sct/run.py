@@ -37,6 +37,7 @@ def _run_sweep(words: Sequence[str]) -> None:
     """Check all jobs before the first begins, then start them."""
     from sct._door import hydra_app
     from sct._preflight import checked_plan
+    from sct._slurm import submitted, wait_for
     from sct._sweep_end import check_all_done
 
     plan = checked_plan(words)
@@ -45,11 +46,18 @@ def _run_sweep(words: Sequence[str]) -> None:
 
         run_on_gpus(plan, words)
         return
+    is_slurm = plan.config.launcher.name == "slurm"
+    before = submitted(plan.config) if is_slurm else set()
+    trouble = None
     try:
         hydra_app(run, "run")
-    except Exception as error:  # of the first job that failed, when all have ended
-        check_all_done(plan, str(error).partition("\n")[0])
-        raise
+    except Exception as error:  # of the first job that failed; on SLURM others still run
+        trouble = error
+    if is_slurm:
+        wait_for(submitted(plan.config) - before)
+    check_all_done(plan, str(trouble or "").partition("\n")[0])
+    if trouble:
+        raise trouble
 
 
 def run(cfg: "DictConfig") -> None:

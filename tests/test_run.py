@@ -113,6 +113,10 @@ def test_a_sweep_makes_a_cell_per_combination_and_a_baseline_once(tiny: Doors) -
     assert done == [tiny.cell("none", model="log_inversion") / "metrics.json"]
     fitted = json.loads(done[0].read_text())
     assert (fitted["precision"], fitted["compiled"], fitted["epochs"]) == ("32-true", False, 0)
+    unused = ("trainer.max_epochs=7", "data.batch_size=5", "optim.lr=1")
+    answer = tiny("run", *_words(), *unused, "model=log_inversion", "fold=0")
+    assert answer.code == 0, answer.err
+    assert "done before" in answer.err
     answer = tiny("run", "-m", *_words(), "model.widths=[4,8]", "loss=mae,mse", "fold=0", "trainer.max_epochs=1")
     assert answer.code == 0, answer.err
     assert (tiny.cell("mae") / "metrics.json").exists()
@@ -175,6 +179,7 @@ def test_examples_are_the_test_slices_in_three_planes(tiny: Doors) -> None:
         ("experiment=[table,alpha]", "one choice at a time; give each a command"),
         ("-m loss=[mae,mse],mix", "one choice at a time"),
         ("-m loss=mae,mse --cfg job", "leave -m out"),
+        ("-m optim.lr=0.001,0.01", "optim.lr: 0.001 and 0.01 would be one and the same cell phantom/main/"),
         ("loss=[mae", "loss=[mae"),
         ("optim.lrr=1", "optim.lrr: no such key"),
         ("data=null", "data=None: must be a mapping"),

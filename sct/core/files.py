@@ -7,12 +7,13 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
 from sct.core.errors import SctError
 
-__all__ = ["atomic_path", "check_writable", "read_json", "staged", "write_json", "write_text"]
+__all__ = ["atomic_path", "check_writable", "file_sha256", "read_json", "staged", "write_json", "write_text"]
 
 
 @contextmanager
@@ -143,3 +144,16 @@ def read_json(path: Path) -> Any:
         raise SctError(f"{path}: no such file") from error
     except (OSError, ValueError) as error:
         raise SctError(f"{path}: not readable as JSON ({error})") from error
+
+
+def file_sha256(path: Path) -> str:
+    """Digest of a file's contents, in hexadecimal.
+
+    Raises:
+        SctError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise SctError(f"{path}: cannot be read ({error.strerror or error})") from error

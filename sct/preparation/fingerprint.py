@@ -3,11 +3,12 @@
 import json
 import re
 from collections.abc import Iterator
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 
 from sct.cohorts.cohort import Participant
 from sct.core.errors import SctError
+from sct.core.files import file_sha256
 from sct.geometry.landmarks import MARKUPS_SUFFIXES
 from sct.preparation.settings import PrepareSettings
 
@@ -28,7 +29,7 @@ def fingerprint_of(participant: Participant, settings: PrepareSettings) -> str:
     digest = sha256(json.dumps(settings.to_plain(), sort_keys=True).encode())
     for role, path in _inputs(participant, settings):
         for file in _files(path):
-            digest.update(f"\n{role}\n{file.name}\n{_contents(file)}".encode())
+            digest.update(f"\n{role}\n{file.name}\n{file_sha256(file)}".encode())
     return digest.hexdigest()
 
 
@@ -60,11 +61,3 @@ def _files(path: Path) -> Iterator[Path]:
         beside = path.parent / found.group(1).decode(errors="replace") if found else path
         if beside != path and beside.is_file():
             yield beside
-
-
-def _contents(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise SctError(f"{path}: cannot be read ({error.strerror or error})") from error

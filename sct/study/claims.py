@@ -1,7 +1,8 @@
 """Claims: two processes never write one cell.
 
-A claim is the file `claim.json` in the run folder (host, pid, job id, token). Its owner renews the file's modification
-time; a claim whose owner is gone, or that has not been renewed for `STALE_S` seconds, is taken over. Judging and taking
+A claim is the file `claim.json` in the run folder (host, pid, SLURM job and how often it was requeued, token). Its
+owner renews the file's modification time; a claim whose owner is gone, or that has not been renewed for `STALE_S`
+seconds, is taken over; a requeued job takes over its own at once, also on another node. Judging and taking
 happen under a file lock that the kernel drops with its process, so that of several takers one wins.
 """
 
@@ -51,7 +52,9 @@ def claim(folder: Path) -> Iterator[bool]:
         with FileLock(folder / ".claim.lock"):
             taken = claim_is_alive(folder)
             if not taken:
-                write_json(path, {"host": socket.gethostname(), "pid": os.getpid(), "job": _job_id(), "token": token})
+                job, restarts = _job()
+                owner = {"host": socket.gethostname(), "pid": os.getpid(), "job": job, "restarts": restarts}
+                write_json(path, owner | {"token": token})
     except OSError as error:
         raise SctError(f"{folder}: cannot be written ({error.strerror or error})") from error
     if taken:
@@ -82,6 +85,9 @@ def claim_is_alive(folder: Path) -> bool:
     if age_s > STALE_S:
         return False
     owner = _read(path)
+    job, restarts = _job()
+    if job and owner.get("job") == job and int(owner.get("restarts", 0)) < restarts:
+        return False  # SLURM starts a job again only when its former self is gone
     if owner.get("host") != socket.gethostname():
         return True
     pid = int(owner.get("pid", 0))
@@ -135,6 +141,8 @@ def _read(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _job_id() -> str:
+def _job() -> tuple[str, int]:
+    """SLURM's name of the job we are in, and how often it was requeued; empty and 0 outside of SLURM."""
     array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
-    return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID", "")
+    job = f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID", "")
+    return job, int(os.environ.get("SLURM_RESTART_COUNT", "0"))

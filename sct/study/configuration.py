@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["first_difference", "scientific"]
+__all__ = ["first_difference", "is_training_key", "scientific"]
 
 # Where and how fast a run works, not what it computes.
 _INCIDENTAL = {
@@ -24,6 +24,8 @@ _INCIDENTAL = {
     "trainer.accelerator",
     "trainer.compile",
 }
+# What a classical baseline does not use.
+_TRAINING = ("augment", "optim", "trainer", "data.batch_size")
 # What is made of a choice, with all its arguments; the keys beside it only lead there.
 _MADE = {"model": "model.network", "loss": "loss.function"}
 
@@ -31,9 +33,12 @@ _MADE = {"model": "model.network", "loss": "loss.function"}
 def scientific(config: Mapping[str, Any]) -> dict[str, Any]:
     """A resolved configuration as one flat mapping of dotted keys, without the keys that change no result.
 
-    A phantom cohort's settings are left to the store's fingerprint, which tells the voxels themselves apart.
+    A phantom cohort's settings are left to the store's fingerprint, which tells the voxels themselves apart. Those of a
+    classical baseline (`loss.name` is none) are without what only training uses.
     """
     found = {key: value for key, value in _flat(config) if not _is_incidental(key)}
+    if found.get("loss.name") == "none":
+        found = {key: value for key, value in found.items() if not is_training_key(key)}
     if found.get("prepare.frame") != "patch":
         found.pop("prepare.patch_overlap", None)  # without patches it decides nothing
     return found
@@ -50,6 +55,11 @@ def first_difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str |
         if old != new:
             return f"{key}: {old} before, {new} now"
     return None
+
+
+def is_training_key(key: str) -> bool:
+    """Whether a dotted key is of no account to a classical baseline."""
+    return any(_is_in(key, name) for name in _TRAINING)
 
 
 def _is_incidental(key: str) -> bool:

@@ -6,13 +6,11 @@ from typing import Any
 
 from sct.core.errors import SctError
 from sct.study.cells import Cell
-from sct.study.configuration import first_difference, scientific
+from sct.study.configuration import first_difference, is_training_key, scientific
 
 __all__ = ["SettingsCheck", "read_config"]
 
 _VARIES = re.compile(r"^(seed|fold): .*$", re.MULTILINE)
-_TRAINING_ONLY = {"augment", "optim", "trainer"}
-"""What a classical baseline does not use."""
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -88,7 +86,7 @@ def _parts(cell: Cell, flat: dict[str, Any]) -> dict[tuple[str, ...], dict[str, 
         if head in {"seed", "experiment"}:
             continue
         name = {"model": ("model", cell.model), "loss": ("loss", cell.loss)}.get(head, ("all",))
-        if head in _TRAINING_ONLY:
+        if is_training_key(key):
             name = ("training",)
         if name in parts:
             parts[name][key] = value

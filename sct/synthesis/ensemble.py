@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from sct.core.errors import SctError
+from sct.core.files import file_sha256
 from sct.preparation.settings import PrepareSettings
 
 __all__ = ["Ensemble", "Member", "ensemble_of", "load_ensemble"]
@@ -78,7 +78,7 @@ def load_ensemble(paths: Sequence[Path], allow: Sequence[str] = ()) -> Ensemble:
             Member(
                 name=Path(path).name,
                 load=lambda path=path: load_network(path, allow).network,  # type: ignore[misc]
-                sha256=_digest(path),
+                sha256=file_sha256(path),
                 model=hyper_parameters.get("model"),
                 domain=hyper_parameters.get("domain"),
             )
@@ -102,11 +102,3 @@ def _check_equal(first: PrepareSettings, other: PrepareSettings, first_path: Pat
                 f"{other_path}: prepare.{item.name} is {two}, but {one} in {first_path}; "
                 "the checkpoints of one ensemble must share their preparation"
             )
-
-
-def _digest(path: Path) -> str:
-    digest = sha256()
-    with Path(path).open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -65,7 +65,7 @@ class FoldPlan:
         val_unit: `slice` draws single slices as the paper did; `participant` draws whole participants (stricter).
         condition: `all` cross-validates everyone. By `column` and `value`: `baseline` cross-validates inside the
             subset; `separate` trains on all others and tests on the whole subset (one fold, number 0); `augmented` has
-            the folds of baseline with all others added to training.
+            the folds of baseline with all others added to training. Who has no value there is left out.
         column: A column of participants.tsv.
         value: The subset's value there.
     """
@@ -169,7 +169,8 @@ class FoldPlan:
             there = ", ".join(known) or "none"
             raise SctError(f"experiment.column={self.column}: not in participants.tsv; there are {there}")
         members = [pid for pid in ids if str(columns[pid].get(self.column, "")) == str(self.value)]
-        others = [pid for pid in ids if pid not in set(members)]
+        # whoever has no value there might be of the subset, and learn what is to be tested
+        others = [pid for pid in ids if pid not in set(members) and str(columns[pid].get(self.column, ""))]
         if not members:
             there = ", ".join(sorted({str(row.get(self.column, "")) for row in columns.values()}))
             raise SctError(f"experiment.value={self.value}: no participant has it in {self.column}; there are {there}")

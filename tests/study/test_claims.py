@@ -59,6 +59,20 @@ def test_a_claim_of_another_host_is_stale_without_a_heartbeat(tmp_path: Path) ->
         assert ours
 
 
+def test_a_requeued_job_takes_over_its_claim_on_another_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = {"host": "elsewhere", "pid": 1, "token": "x", "job": "77_3", "restarts": 0}
+    (tmp_path / "claim.json").write_text(json.dumps(owner))
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "77")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
+    assert claim_is_alive(tmp_path)  # of a job on several nodes, another one may hold it
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    with claim(tmp_path) as ours:
+        assert ours
+        assert json.loads((tmp_path / "claim.json").read_text())["restarts"] == 1
+    (tmp_path / "claim.json").write_text(json.dumps(owner | {"job": "77_4"}))
+    assert claim_is_alive(tmp_path)
+
+
 def test_a_claim_with_our_number_that_is_not_ours_is_stale(tmp_path: Path) -> None:
     owner = {"host": socket.gethostname(), "pid": os.getpid(), "token": "of a former life"}
     (tmp_path / "claim.json").write_text(json.dumps(owner))

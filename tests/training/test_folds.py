@@ -63,14 +63,17 @@ def test_validation_slices_come_from_seed_and_fold_but_the_folds_do_not():
 
 @given(st.sets(ids, min_size=3, max_size=20), st.data())
 def test_generalizability(people, data):
-    """Everybody in the subset is tested once, and learning goes on inside it, outside of it, or on both."""
+    """Everybody in the subset is tested once, and learning goes on inside it, outside of it, or on both.
+
+    Whoever has no value may be of the subset and plays no part.
+    """
     members = data.draw(st.sets(st.sampled_from(sorted(people)), min_size=2, max_size=len(people) - 1))
     others = people - members
-    columns = {pid: {"institution": "1" if pid in members else "2"} for pid in people}
+    columns = {pid: {"institution": "1" if pid in members else "2"} for pid in people} | {"?": {"institution": ""}}
 
     def sides(condition, fold):
         plan = FoldPlan(n_folds=2, condition=condition, column="institution", value="1")
-        split = plan.split(dict.fromkeys(people, 20), columns, fold, 0)
+        split = plan.split(dict.fromkeys(columns, 20), columns, fold, 0)
         return {*split.train, *split.val}, set(split.test)
 
     assert sides("separate", 0) == (others, members)
