@@ -70,20 +70,32 @@ def test_cells_of_different_settings_are_refused(folder, monkeypatch, capsys):
     tmp_path, cells = folder
     make_cell(tmp_path / "runs", cells[2], optim__lr=0.5)
     assert run(monkeypatch) == 1
-    err = capsys.readouterr().err.splitlines()[-1]
+    err = capsys.readouterr().err
+    assert err.startswith("error: ")  # no bar before it where nobody watches
     assert "fold-2/config.yaml: other settings than light_unet/mae/seed-0/fold-0" in err
     assert "optim.lr: 0.001 before, 0.5 now" in err
 
 
-def test_scope_average_and_paper_are_keys(folder, monkeypatch):
+def test_scope_and_average_are_keys_that_every_file_names(folder, monkeypatch):
     tmp_path, _ = folder
-    table = tmp_path / "runs/phantom/main/summary/table.csv"
+    summary = tmp_path / "runs/phantom/main/summary"
     found = set()
-    for words in ([], ["summary.scope=mask"], ["summary.average=participants"]):
-        assert run(monkeypatch, "summary.paper=false", "summary.examples=0", *words) == 0
-        found.add((records(table)[0]["mae_hu_mean"], records(table)[0]["bone_dice_mean"]))
-        assert records(table)[0]["paper_mae_hu_mean"] == ""
+    for scope, average in (("frame", "pixels"), ("mask", "pixels"), ("frame", "participants")):
+        words = [f"summary.scope={scope}", f"summary.average={average}"]
+        assert run(monkeypatch, "summary.examples=0", *words) == 0
+        first = records(summary / "table.csv")[0]
+        found.add((first["mae_hu_mean"], first["bone_dice_mean"]))
+        for name in ("table.csv", "tests.csv"):
+            assert {(row["scope"], row["average"]) for row in records(summary / name)} == {(scope, average)}
+        is_papers = (scope, average) == ("frame", "pixels")
+        assert first["paper_mae_hu_mean"] == ("95.6" if is_papers else "")
+        for name in ("table.md", "table.tex", "tests.md", "report.html"):
+            text = (summary / name).read_text(encoding="utf-8").replace(r"\_", "_")
+            assert f"(summary.scope={scope}, summary.average={average})." in text
+            assert ("95.6" in text) == (is_papers and name != "tests.md")
     assert len(found) == 3
+    assert run(monkeypatch, "summary.examples=0", "summary.paper=false") == 0
+    assert records(summary / "table.csv")[0]["paper_mae_hu_mean"] == ""
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from sct.core.files import atomic_path
 from sct.core.gray import gray_to_hu
 from sct.core.statistics import mean_interval
 from sct.study.paper import title_of_loss, title_of_model
-from sct.study.results import Row, Study
+from sct.study.results import Row, Study, row_title
 from sct.study.subsets import subset_of
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ __all__ = [
     "bone_curves",
     "participant_spread",
     "precision_recall_front",
-    "row_name",
     "save_png",
     "tissue_errors",
 ]
@@ -34,12 +33,6 @@ _TISSUE_TITLES = {"air": "Air", "soft": "Soft tissue", "bone": "Bone"}
 Name = Callable[[Row], str]
 
 
-def row_name(row: Row) -> str:
-    """What a row is called in a chart."""
-    model = title_of_model(row.model)
-    return model if row.loss == "none" else f"{model}, {title_of_loss(row.loss)}"
-
-
 def save_png(figure: "Figure", path: Path, dots_per_inch: int = 130) -> None:
     """Write a figure atomically.
 
@@ -50,7 +43,7 @@ def save_png(figure: "Figure", path: Path, dots_per_inch: int = 130) -> None:
         figure.savefig(temporary, dpi=dots_per_inch, format="png")
 
 
-def bone_curves(study: Study, rows: Sequence[Row], name: Name = row_name) -> "Figure":
+def bone_curves(study: Study, rows: Sequence[Row], name: Name = row_title) -> "Figure":
     """Precision, recall and Dice against the threshold in HU; mean over seeds, the band is its 95 % CI."""
     figure = _figure(11, 4.2 + 0.16 * len(rows))
     axes = figure.subplots(1, 3, sharey=True, sharex=True)
@@ -71,7 +64,7 @@ def bone_curves(study: Study, rows: Sequence[Row], name: Name = row_name) -> "Fi
     return figure
 
 
-def participant_spread(rows: Sequence[Row], name: Name = row_name) -> "Figure":
+def participant_spread(rows: Sequence[Row], name: Name = row_title) -> "Figure":
     """MAE and bone Dice of each participant (mean over seeds): dots, and a box of quartiles and median for each row."""
     figure = _figure(11, 1.4 + 0.42 * len(rows))
     axes = figure.subplots(1, 2, sharey=True)
@@ -92,7 +85,7 @@ def participant_spread(rows: Sequence[Row], name: Name = row_name) -> "Figure":
     return figure
 
 
-def tissue_errors(rows: Sequence[Row], name: Name = row_name) -> "Figure":
+def tissue_errors(rows: Sequence[Row], name: Name = row_title) -> "Figure":
     """MAE by the CT's tissue class: mean over seeds with its 95 % CI."""
     figure = _figure(11, 1.4 + 0.3 * len(rows))
     axes = figure.subplots(1, 3, sharey=True)

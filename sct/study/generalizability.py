@@ -8,8 +8,7 @@ same participants: *baseline* by cross-validation inside the subset, *separate* 
 from collections.abc import Sequence
 
 from sct.study.comparisons import Comparison, compare_pairs
-from sct.study.paper import title_of_loss, title_of_model
-from sct.study.results import Row
+from sct.study.results import Row, row_title
 from sct.study.subsets import CONDITIONS, subset_of
 from sct.study.table import TableRow, table_rows
 
@@ -22,7 +21,7 @@ def condition_rows(rows: Sequence[Row]) -> list[TableRow]:
         line
         for members in _by_subset(rows)
         for line in table_rows(
-            members, title=lambda row: (subset_name(row), _condition(row), _made_by(row)), with_paper=False
+            members, title=lambda row: (subset_name(row), _condition(row), row_title(row)), with_paper=False
         )
     ]
 
@@ -57,9 +56,3 @@ def _by_subset(rows: Sequence[Row]) -> list[list[Row]]:
 def _condition(row: Row) -> str:
     subset = subset_of(row.experiment)
     return subset.condition if subset else ""
-
-
-def _made_by(row: Row) -> str:
-    return (
-        title_of_model(row.model) if row.loss == "none" else f"{title_of_model(row.model)}, {title_of_loss(row.loss)}"
-    )

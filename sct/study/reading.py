@@ -31,7 +31,7 @@ def read_study(
     Args:
         cells: The expected cells.
         runs: The folder of run folders.
-        allow_missing: Go on without the cells that are not done.
+        allow_missing: Go on without the cells that are not done, and without the seeds that lack one of them.
         scope: Pixels that count: "frame" (the paper's reading) or "mask".
         average: "pixels" pools all pixels of all folds (the paper's reading); "participants" and "slices" give each
             participant or slice the same weight (slices need cells made with metrics.rows=slice).
@@ -55,21 +55,26 @@ def read_study(
     absent = set(missing)
     groups: dict[tuple[str, str, str], dict[int, list[Cell]]] = {}
     for cell in cells:
-        if cell not in absent:
-            groups.setdefault((cell.experiment, cell.model, cell.loss), {}).setdefault(cell.seed, []).append(cell)
+        groups.setdefault((cell.experiment, cell.model, cell.loss), {}).setdefault(cell.seed, []).append(cell)
     check = SettingsCheck()
     rows: list[Row] = []
     versions: set[str] = set()
     with _progress(len(cells) - len(missing)) as progress:
         for (experiment, model, loss), seeds in groups.items():
             results = []
-            for seed, members in sorted(seeds.items()):
-                table = _pooled_table(members, runs, check, progress)
+            incomplete: dict[int, tuple[int, ...]] = {}
+            for seed, expected in sorted(seeds.items()):
+                members = [cell for cell in expected if cell not in absent]
                 folds = tuple(sorted(cell.fold for cell in members))
-                results.append(_seed_result(seed, folds, table, window_of(check.config or {}), scope, average))
+                table = _pooled_table(members, runs, check, progress)
+                if len(members) == len(expected):
+                    results.append(_seed_result(seed, folds, table, window_of(check.config or {}), scope, average))
+                else:  # tested on other people than the rest: its figures must not be beside theirs
+                    incomplete[seed] = folds
                 written = (cell.folder(runs) / "versions.json" for cell in members)
                 versions |= {json.dumps(_record(path)) for path in written if path.exists()}
-            rows.append(Row(experiment, model, loss, tuple(results)))
+            if results or any(incomplete.values()):
+                rows.append(Row(experiment, model, loss, tuple(results), incomplete))
     _same_slices(rows, int((check.config or {})["data"]["n_folds"]))
     rows.sort(key=lambda row: (row.experiment, *order_in_print(row.model, row.loss)))
     return Study(
@@ -199,4 +204,5 @@ def _named(cells: Sequence[Cell], most: int = 8) -> str:
 def _progress(total: int) -> Any:
     from tqdm import tqdm
 
-    return tqdm(total=total, desc="reading cells", unit="cell", mininterval=1, leave=False)
+    # None: no bar in a file, where an error's line would begin behind it
+    return tqdm(total=total, desc="reading cells", unit="cell", mininterval=1, leave=False, disable=None)

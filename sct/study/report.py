@@ -11,7 +11,7 @@ from sct.study.comparisons import Comparison, printed_difference, printed_p
 from sct.study.configuration import scientific
 from sct.study.paper import CITATION, COHORT, METRICS
 from sct.study.results import Study
-from sct.study.table import TableRow, printed, sample_size
+from sct.study.table import TableRow, left_out, printed, sample_size
 from sct.study.volume_tables import VolumeTable
 
 __all__ = ["Picture", "render_report"]
@@ -71,6 +71,7 @@ def render_report(
         table=[_table_line(line) for line in rows],
         has_paper=any(line.has_paper for line in rows),
         n=sample_size(study.rows),
+        left_out=left_out(rows),
         tests={family: (_test_lines(found), _beyond_reach(found)) for family, found in tests.items()},
         volumes=volumes,
         pictures=pictures,
@@ -95,23 +96,14 @@ def _facts(study: Study) -> list[tuple[str, str]]:
         ("Folds", f"{data.get('n_folds', '?')}, by participant (fold_seed {data.get('fold_seed', '?')})"),
         ("Slices", f"{prepare.get('size_px', '?')} px, from volumes of {prepare.get('spacing_mm', '?')} mm"),
         ("Gray scale", f"{window.lowest_hu:g} to {window.highest_hu:g} HU, 8 bits"),
-        ("Pixels that count", "all of the frame" if study.scope == "frame" else "inside the body mask"),
-        ("Average", _AVERAGE_TITLES[study.average]),
     ]
     return facts + [("Made with", ", ".join(f"{k} {v}" for k, v in found.items())) for found in study.versions]
-
-
-_AVERAGE_TITLES = {
-    "pixels": "pooled over all pixels of all folds of a seed",
-    "participants": "mean of the participants' values",
-    "slices": "mean of the slices' values",
-}
 
 
 def _table_line(line: TableRow) -> dict[str, Any]:
     return {
         "title": line.title,
-        "seeds": len(line.row.seeds),
+        "seeds": line.seeds,
         "cells": [
             {
                 "mean": printed(line.intervals[metric.key], metric).partition(" ")[0],
@@ -136,6 +128,8 @@ def _test_lines(comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
                 "n": test.n,
                 "significant": p is not None and p < _SIGNIFICANT,
             }
+            if test
+            else None
             for unit, test, p in (
                 ("seeds", c.over_seeds, c.p_seeds),
                 ("participants", c.over_participants, c.p_participants),

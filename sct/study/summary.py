@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sct.core.files import write_text
-from sct.study.charts import bone_curves, participant_spread, precision_recall_front, row_name, save_png, tissue_errors
+from sct.study.charts import bone_curves, participant_spread, precision_recall_front, save_png, tissue_errors
 from sct.study.comparisons import (
     between_losses,
     between_models,
@@ -17,9 +17,9 @@ from sct.study.comparisons import (
 from sct.study.generalizability import condition_rows, condition_tests, subset_name
 from sct.study.pictures import loss_picture, network_picture
 from sct.study.report import Picture, render_report
-from sct.study.results import Row, Study
+from sct.study.results import Row, Study, row_title
 from sct.study.subsets import subset_of
-from sct.study.table import csv_table, latex_table, markdown_table, sample_size, table_rows
+from sct.study.table import csv_table, latex_table, left_out, markdown_table, sample_size, table_rows
 from sct.study.volume_tables import volume_tables
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def write_summary(
         runs: The folder of run folders, where the example slices are.
         folder: Where to write; figures of an earlier summary that no longer apply are removed.
         command: The command that made the page, for print.
-        with_paper: Print the paper's figures beside ours.
+        with_paper: Print the paper's figures beside ours, where ours are read as the paper's are.
         n_examples: Most rows of example pictures; 0 for no pictures.
 
     Raises:
@@ -69,22 +69,24 @@ def write_summary(
         tests = {"Conditions": condition_tests(study.rows)}
     else:
         headings = ("Model", "Loss")
-        rows = table_rows(study.rows, with_paper=with_paper)
+        rows = table_rows(study.rows, with_paper=with_paper and study.is_papers_reading)
         tests = {
             "Models": between_models(study.rows),
             "Losses": between_losses(study.rows),
             "Networks against classical baselines": with_baselines(study.rows),
         }
     tests = {family: found for family, found in tests.items() if found}
-    table = markdown_table(rows, headings)
+    notes = [text for text in (sample_size(study.rows), study.reading, left_out(rows)) if text]
+    families = [f"## {family}\n\n{markdown_comparisons(found)}" for family, found in tests.items()]
     texts = {
-        "table.md": f"{table}\n{sample_size(study.rows)}\n{_missing_lines(study)}",
-        "table.csv": csv_table(rows),
-        "table.tex": latex_table(rows, headings),
-        "tests.md": "\n".join(f"## {family}\n\n{markdown_comparisons(found)}" for family, found in tests.items()),
-        "tests.csv": csv_comparisons(tests),
+        "table.md": "\n\n".join([markdown_table(rows, headings).rstrip("\n"), *notes]) + "\n" + _missing_lines(study),
+        "table.csv": csv_table(rows, study),
+        "table.tex": latex_table(rows, headings, " ".join(notes)),
+        "tests.md": "\n".join([*families, f"{study.reading}\n"]),
+        "tests.csv": csv_comparisons(tests, study),
     }
-    volumes = volume_tables(study, [(", ".join(line.title), line.row) for line in rows], runs)
+    named = [(", ".join(line.title) if by_subset else row_title(line.row), line.row) for line in rows]
+    volumes = volume_tables(study, named, runs)
     if volumes:
         texts["volumes.md"] = "\n".join(table.markdown() for table in volumes)
     else:
@@ -111,7 +113,7 @@ def _pictures(
 
     def name(row: Row) -> str:
         subset = subset_of(row.experiment)
-        return f"{subset_name(row)}, {subset.condition}" if by_subset and subset else row_name(row)
+        return f"{subset_name(row)}, {subset.condition}" if by_subset and subset else row_title(row)
 
     seeds = "mean over seeds"
     drawn: list[tuple[str, str, str, Figure]] = []

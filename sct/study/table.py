@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from sct.core.statistics import Interval
 from sct.study.paper import METRICS, Metric, paper_interval, title_of_loss, title_of_model
-from sct.study.results import Row
+from sct.study.results import Row, Study
 
 __all__ = [
     "UNDEFINED",
     "TableRow",
     "csv_table",
     "latex_table",
+    "left_out",
     "markdown_table",
     "printed",
     "sample_size",
@@ -41,6 +42,12 @@ class TableRow:
     intervals: dict[str, Interval | None]
     paper: dict[str, Interval | None]
     best: frozenset[str]
+
+    @property
+    def seeds(self) -> str:
+        """How many repetitions count, and of how many where some of them lack folds."""
+        n = len(self.row.seeds)
+        return f"{n} of {n + len(self.row.incomplete)}" if self.row.incomplete else str(n)
 
     @property
     def has_paper(self) -> bool:
@@ -91,15 +98,32 @@ def printed(interval: Interval | None, metric: Metric) -> str:
 
 
 def sample_size(rows: Iterable[Row]) -> str:
-    """The n of a table in one sentence."""
+    """The n of a table in one sentence: what the seeds that count have."""
     rows = list(rows)
+    counted = [row for row in rows if row.seeds]
     parts = [
         _range([len(row.seeds) for row in rows], "seed"),
-        _range([row.n_folds for row in rows], "fold"),
-        _range([len(row.participant_ids) for row in rows], "participant"),
-        _range([row.n_slices for row in rows], "test slice"),
+        _range([row.n_folds for row in counted], "fold"),
+        _range([len(row.participant_ids) for row in counted], "participant"),
+        _range([row.n_slices for row in counted], "test slice"),
     ]
     return f"n: {parts[0]} x {parts[1]}; {parts[2]} and {parts[3]} a seed."
+
+
+def left_out(rows: Iterable[TableRow]) -> str:
+    """A sentence that names the seeds begun but not finished, which count nowhere; empty where there are none."""
+    names = [
+        f"{', '.join(line.title)}: seed {seed} (has fold {', '.join(map(str, folds))})"
+        for line in rows
+        for seed, folds in line.row.incomplete.items()
+        if folds
+    ]
+    if not names:
+        return ""
+    return (
+        f"Seeds that lack folds are in no mean, interval, test or picture: {'; '.join(names)}. "
+        "Words such as fold=0,1 read the folds that every seed has."
+    )
 
 
 def _range(counts: Sequence[int], noun: str) -> str:
@@ -120,17 +144,18 @@ def markdown_table(rows: Sequence[TableRow], headings: Sequence[str] = ("Model",
     for line in rows:
         cells = [printed(line.intervals[metric.key], metric) for metric in METRICS]
         cells = [f"**{text}**" if m.key in line.best else text for text, m in zip(cells, METRICS, strict=True)]
-        lines.append([*line.title, str(len(line.row.seeds)), *cells])
+        lines.append([*line.title, line.seeds, *cells])
         if line.has_paper:
             cells = [f"*{printed(line.paper[metric.key], metric)}*" for metric in METRICS]
             lines.append(["*paper*", *[""] * (len(headings) - 1), "*10*", *cells])
     return text_table([*headings, "Seeds", *(metric.heading for metric in METRICS)], lines, len(headings))
 
 
-def csv_table(rows: Sequence[TableRow]) -> str:
-    """Unrounded numbers in HU and HU^2, empty where undefined, the paper's beside ours."""
+def csv_table(rows: Sequence[TableRow], study: Study) -> str:
+    """Unrounded numbers in HU and HU^2, empty where undefined, the paper's beside ours, and how they were read."""
     ends = ("mean", "low", "high")
-    header = ["experiment", "model", "loss", "n_seeds", "n_folds", "n_participants", "n_slices"]
+    header = ["scope", "average", "experiment", "model", "loss"]
+    header += ["n_seeds", "n_incomplete_seeds", "n_folds", "n_participants", "n_slices"]
     header += [f"{metric.key}_{end}" for metric in METRICS for end in ends]
     header += [f"paper_{metric.key}_{end}" for metric in METRICS for end in ends]
     text = io.StringIO()
@@ -138,8 +163,8 @@ def csv_table(rows: Sequence[TableRow]) -> str:
     writer.writerow(header)
     for line in rows:
         row = line.row
-        values: list[object] = [row.experiment, row.model, row.loss, len(row.seeds), row.n_folds]
-        values += [len(row.participant_ids), row.n_slices]
+        values: list[object] = [study.scope, study.average, row.experiment, row.model, row.loss]
+        values += [len(row.seeds), len(row.incomplete), row.n_folds, len(row.participant_ids), row.n_slices]
         for source in (line.intervals, line.paper):
             for metric in METRICS:
                 interval = source[metric.key]
@@ -148,8 +173,8 @@ def csv_table(rows: Sequence[TableRow]) -> str:
     return text.getvalue()
 
 
-def latex_table(rows: Sequence[TableRow], headings: Sequence[str] = ("Model", "Loss")) -> str:
-    r"""A `booktabs` tabular; the best in \textbf, the paper's figures in \textit in a row below."""
+def latex_table(rows: Sequence[TableRow], headings: Sequence[str] = ("Model", "Loss"), note: str = "") -> str:
+    r"""A `booktabs` tabular; the best in \textbf, the paper's figures in \textit in a row below, a note under all."""
     width = len(headings)
     lines = [
         r"\begin{tabular}{" + "l" * width + "r" * (len(METRICS) + 1) + "}",
@@ -161,11 +186,14 @@ def latex_table(rows: Sequence[TableRow], headings: Sequence[str] = ("Model", "L
         cells = [_latex(printed(line.intervals[metric.key], metric)) for metric in METRICS]
         cells = [rf"\textbf{{{text}}}" if m.key in line.best else text for text, m in zip(cells, METRICS, strict=True)]
         title = [_latex(text) for text in line.title]
-        lines.append(" & ".join([*title, str(len(line.row.seeds)), *cells]) + r" \\")
+        lines.append(" & ".join([*title, line.seeds, *cells]) + r" \\")
         if line.has_paper:
             cells = [rf"\textit{{{_latex(printed(line.paper[metric.key], metric))}}}" for metric in METRICS]
             lines.append(" & ".join([r"\textit{paper}", *[""] * (width - 1), r"\textit{10}", *cells]) + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    if note:
+        lines += [r"\par\smallskip", rf"{{\footnotesize {_latex(note)}\par}}"]
+    return "\n".join(lines) + "\n"
 
 
 _LATEX = {

@@ -76,25 +76,35 @@ def test_a_copy_does_not_differ(tmp_path):
 def test_with_few_seeds_only_participants_are_tested(tmp_path):
     cells = make_runs(tmp_path, grid(("light_unet", "vgg_unet"), ("mae",), 4, baselines=("threshold",)))
     study = read_study(cells, tmp_path)
-    for c in between_models(study.rows) + with_baselines(study.rows):
-        assert c.over_seeds.p is None
-        assert c.p_participants is not None
-    assert {c.over_seeds.n for c in with_baselines(study.rows)} == {1}
+    models, baselines = between_models(study.rows), with_baselines(study.rows)
+    assert all(c.p_participants is not None for c in models + baselines)
+    assert all(c.over_seeds.p is None for c in models)
 
 
-def test_incomplete_seeds_are_paired_only_with_the_same_folds(tmp_path):
+def test_a_baselines_one_repetition_belongs_to_no_seed(study):
+    found = with_baselines(study.rows)
+    assert all(c.over_seeds is None and c.p_seeds is None and c.over_participants.n == 8 for c in found)
+    for line in markdown_comparisons(found).splitlines()[2:]:
+        assert [cell.strip() for cell in line.split("|")[5:9]] == ["—"] * 4
+    for record in csv.DictReader(io.StringIO(csv_comparisons({"Baselines": found}, study))):
+        assert {value for key, value in record.items() if key.startswith("seeds_")} == {""}
+
+
+def test_a_seed_that_lacks_a_fold_is_in_no_test(tmp_path):
     cells = make_runs(tmp_path, grid(("light_unet", "vgg_unet"), ("mae",), 3, baselines=()))
-    (cells[0].folder(tmp_path) / "metrics.json").unlink()
+    whole = read_study([cell for cell in cells if cell.seed != 0], tmp_path)
+    for model in (0, 1):  # the same fold of both: their seeds 0 would make a pair of six participants
+        (cells[12 * model].folder(tmp_path) / "metrics.json").unlink()
     study = read_study(cells, tmp_path, allow_missing=True)
-    assert {c.over_seeds.n for c in between_models(study.rows)} == {2}
+    assert between_models(study.rows) == between_models(whole.rows)
 
 
 def test_print_and_csv(study):
     families = {"Models": between_models(study.rows), "Baselines": with_baselines(study.rows)}
-    read = list(csv.DictReader(io.StringIO(csv_comparisons(families))))
+    read = list(csv.DictReader(io.StringIO(csv_comparisons(families, study))))
     assert len(read) == 54 + 54
     assert float(read[0]["seeds_p"]) == families["Models"][0].over_seeds.p
-    assert read[-1]["seeds_p"] == ""
+    assert {(record["scope"], record["average"]) for record in read} == {("frame", "pixels")}
     text = markdown_comparisons(families["Baselines"])
     assert len(text.splitlines()) == 2 + 54
     assert len({line.count("|") for line in text.splitlines()}) == 1

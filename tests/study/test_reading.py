@@ -112,8 +112,23 @@ def test_a_gap_is_refused_and_named_or_printed_and_left_out(tmp_path):
         read_study(cells, tmp_path)
     study = read_study(cells, tmp_path, allow_missing=True)
     assert list(study.missing) == gone
-    assert by_name(study, "light_unet", "mae").seeds[1].folds == (0, 2, 3)
-    assert len(by_name(study, "light_unet", "mae").seeds[1].participants) == 6
+    # what is left of a seed was tested on other people: the row is as if the seed had never been begun
+    for loss, lacking, kept in (("mae", {1: (0, 2, 3)}, 0), ("mse", {0: (0, 2, 3)}, 1)):
+        row = by_name(study, "light_unet", loss)
+        whole = read_study([cell for cell in cells if (cell.loss, cell.seed) == (loss, kept)], tmp_path).rows[0]
+        assert row.incomplete == lacking
+        assert (row.n_folds, row.n_slices, len(row.participant_ids)) == (4, 24, 8)
+        assert row.interval("mae_hu") == whole.interval("mae_hu")
+        assert row.of_participants("mae_hu") == whole.of_participants("mae_hu")
+
+
+def test_named_folds_are_whole_and_seeds_never_begun_are_counted(tmp_path):
+    cells = grid(("light_unet",), ("mae",), 3, baselines=())
+    make_runs(tmp_path, [cell for cell in cells if cell.seed < 2])
+    (cells[3].folder(tmp_path) / "metrics.json").unlink()
+    assert read_study(cells, tmp_path, allow_missing=True).rows[0].incomplete == {0: (0, 1, 2), 2: ()}
+    named = read_study([cell for cell in cells if cell.fold < 3 and cell.seed < 2], tmp_path).rows[0]
+    assert (named.incomplete, len(named.seeds), named.n_folds, len(named.participant_ids)) == ({}, 2, 3, 6)
 
 
 def test_nothing_done_is_an_error_even_when_gaps_are_allowed(tmp_path):

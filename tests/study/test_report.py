@@ -115,13 +115,16 @@ def test_real_patients_are_not_called_phantoms(written, tmp_path):
     assert "95.6" not in text
 
 
-def test_gaps_are_printed_in_page_and_table(tmp_path):
-    cells = make_runs(tmp_path, grid(("light_unet",), ("mae",), 2, baselines=()))
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_gaps_are_printed_in_page_and_table(tmp_path, seeds):
+    cells = make_runs(tmp_path, grid(("light_unet",), ("mae",), seeds, baselines=()))
     (cells[3].folder(tmp_path) / "metrics.json").unlink()
     study = read_study(cells, tmp_path, allow_missing=True)
     summary = write_summary(study, tmp_path, tmp_path / "out", "x")
-    assert "table/light_unet/mae/seed-0/fold-3" in summary.text
-    assert "table/light_unet/mae/seed-0/fold-3" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    for text in (summary.text, (tmp_path / "out" / "report.html").read_text(encoding="utf-8")):
+        assert "table/light_unet/mae/seed-0/fold-3" in text
+        assert "Light U-Net, MAE: seed 0 (has fold 0, 1, 2)" in text
+        assert f"{seeds - 1} of {seeds}" in text
 
 
 def test_figures_that_no_longer_apply_are_removed(tmp_path):

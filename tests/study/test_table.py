@@ -11,7 +11,7 @@ from study.fabricated import grid, make_runs
 from sct.core.statistics import Interval
 from sct.study.paper import METRICS, PAPER, order_in_print, paper_interval, title_of_loss
 from sct.study.reading import read_study
-from sct.study.table import csv_table, latex_table, markdown_table, printed, sample_size, table_rows
+from sct.study.table import csv_table, latex_table, left_out, markdown_table, printed, sample_size, table_rows
 
 MAE, MSE, R = METRICS[:3]
 
@@ -61,7 +61,7 @@ def test_best_is_marked_once_a_column_unless_equal(study):
 
 def test_csv_gives_the_numbers_back_exactly(study):
     rows = table_rows(study.rows)
-    read = list(csv.DictReader(io.StringIO(csv_table(rows))))
+    read = list(csv.DictReader(io.StringIO(csv_table(rows, study))))
     assert [(r["model"], r["loss"], int(r["n_seeds"])) for r in read] == [
         (line.row.model, line.row.loss, len(line.row.seeds)) for line in rows
     ]
@@ -83,12 +83,13 @@ def test_markdown_has_as_many_cells_in_each_line(study):
 
 
 def test_latex_is_balanced_and_escaped(study):
-    text = latex_table(table_rows(study.rows))
+    text = latex_table(table_rows(study.rows), note="95 % & more, α = 4.4")
     body = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert {line.count(" & ") for line in body} == {8}
     assert text.count("{") == text.count("}")
     assert text.isascii()
     assert r"mix ($\alpha$ = 4.4)" in text
+    assert text.index(r"\end{tabular}") < text.index(r"95 \% \& more, $\alpha$ = 4.4")
 
 
 @given(st.text(alphabet="_&%$#{}~^\\ab", max_size=20))
@@ -115,6 +116,22 @@ def test_n_is_said(study, tmp_path):
     assert sample_size(study.rows) == "n: 1 to 6 seeds x 4 folds; 8 participants and 24 test slices a seed."
     small = read_study(make_runs(tmp_path, grid(("light_unet",), ("mae",), 1, baselines=())), tmp_path)
     assert sample_size(small.rows) == "n: 1 seed x 4 folds; 8 participants and 24 test slices a seed."
+
+
+def test_a_seed_that_lacks_folds_is_marked_and_counts_nowhere(tmp_path):
+    cells = make_runs(tmp_path, grid(("light_unet", "vgg_unet"), ("mae",), 2, baselines=()))
+    for cell in cells[4:6] + cells[8:9] + cells[12:13]:  # light: half of seed 1; vgg: a fold of each seed
+        (cell.folder(tmp_path) / "metrics.json").unlink()
+    study = read_study(cells, tmp_path, allow_missing=True)
+    rows = table_rows(study.rows)
+    assert [line.seeds for line in rows] == ["1 of 2", "0 of 2"]
+    assert "| Light U-Net | MAE | 1 of 2 |" in markdown_table(rows)
+    assert all(interval is None for interval in rows[1].intervals.values())
+    assert rows[1].best == frozenset()
+    assert sample_size(study.rows) == "n: 0 to 1 seed x 4 folds; 8 participants and 24 test slices a seed."
+    assert "Light U-Net, MAE: seed 1 (has fold 2, 3); VGG U-Net, MAE: seed 0 (has fold 1, 2, 3);" in left_out(rows)
+    record = list(csv.DictReader(io.StringIO(csv_table(rows, study))))[1]
+    assert (record["n_seeds"], record["n_incomplete_seeds"], record["mae_hu_mean"]) == ("0", "2", "")
 
 
 def test_order_and_titles():
