@@ -84,7 +84,8 @@ def test_any_column_with_any_values(tiny: Doors) -> None:
     table.write_text(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tiny.folder)
-        plan = plan_cells([*TINY, "experiment=hospital", "experiment.column=mr_vendor", "seed=0"])
+        words = ["cohort=folder", "cohort.root=data/phantom/cohort", "experiment=hospital", "seed=0"]
+        plan = plan_cells([*words, "experiment.column=mr_vendor"])
     values = {planned.cell.experiment.split("-")[1] for planned in plan.cells}
     assert values == {"GE_MEDICAL_SYSTEMS_1_2_", "Siemens"}
     assert plan.experiment == "mr_vendor"  # where its summary goes
