@@ -1,7 +1,7 @@
 """`make bench`, or `python -m benchmarks [STAGE ...]`: one table of ratios, and a dated page.
 
-python -m benchmarks                         all quick stages, a few minutes
-python -m benchmarks --full                  longer, with growth and equivalence
+python -m benchmarks                         all quick stages, about twenty minutes on two cores
+python -m benchmarks --full                  longer, with growth and equivalence; an hour or more
 python -m benchmarks training metrics        some modules
 """
 
@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,6 +38,7 @@ def main(words: list[str] | None = None) -> int:
     repeats = chosen.repeats or (5 if chosen.full else 3)
     from benchmarks.machine import describe
 
+    start = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
         plan = Plan(Path(scratch), chosen.full, chosen.tiny, device, chosen.threads)
         results = []
@@ -48,8 +50,9 @@ def main(words: list[str] | None = None) -> int:
                 results.append(run_stage(stage, repeats, chosen.threads, lambda line: print(line, flush=True)))
     table = ratio_table(results)
     mode = "full" if chosen.full else "tiny: the figures mean nothing" if chosen.tiny else "quick"
+    took = f"{(time.monotonic() - start) / 60:.0f} minutes"
     page = write_page(
-        chosen.out, results, describe(device), f"`make bench`, {mode}, {device}, {repeats} rounds at most."
+        chosen.out, results, describe(device), f"`make bench`, {mode}, {device}, {repeats} rounds at most, {took}."
     )
     print(f"\n{table}\n{page}")
     return int(any(side.failure for result in results for side in result.sides.values()))

@@ -26,8 +26,7 @@ def main() -> None:
 
         if torch.cuda.is_initialized():
             result["gpu_peak_gib"] = torch.cuda.max_memory_allocated() / 2**30
-    if os.environ.get("LOCAL_RANK", "0") == "0":  # Lightning starts the other processes of DDP with the same words
-        print(MARK + json.dumps({**result, "peak_gib": own_peak_gib()}), flush=True)
+    print(MARK + json.dumps({**result, "peak_gib": own_peak_gib()}), flush=True)
 
 
 if __name__ == "__main__":

@@ -158,7 +158,8 @@ def _run_step(job: Job, step: str) -> None:
 def _stages_of(name: str, plan: Plan) -> list[Stage]:
     module = importlib.import_module(f"benchmarks.{'training' if name == 'levers' else name}")
     found: list[Stage] = module.stages(plan)
-    return {"training": found[:-1], "levers": found[-1:]}.get(name, found)
+    levers = [stage for stage in found if stage.name.startswith("Levers")]
+    return {"training": [stage for stage in found if stage not in levers], "levers": levers}.get(name, found)
 
 
 def _profile_stage(job: Job) -> Stage:

@@ -27,7 +27,7 @@ def stages(plan: Plan) -> list[Stage]:
         Ratio("ours", "torchmetrics, grouped"),
         Ratio("all sums", "torchmetrics"),
     ]
-    return [Stage("Bone metrics over 7 thresholds, 224 px", "slices/s", sides, ratios, 300 if plan.full else 60)]
+    return [Stage("Bone metrics over 7 thresholds, 224 px", "slices/s", sides, ratios, 300 if plan.full else 100)]
 
 
 def ours(size_px: int, n_batches: int, device: str) -> float:

@@ -1,8 +1,10 @@
 """Training throughput: against a plain Lightning + MONAI script, and against ourselves with each lever off.
 
 Slices/s over the steps after a warm-up, 224 px; batch 16 on the CPU, 128 on a GPU. All sides train the same network
-with MAE on the same synthetic slices: ours as `sct.run` does it, the peer (`peers/monai_training.py`) in float32 with a
-worker per core on the CPU, and in bf16 with all cores' workers and pinned memory on a GPU.
+with MAE on the same synthetic slices: ours as `sct.run` does it (bf16 where the machine has it), the peer
+(`peers/monai_training.py`) in float32 with a worker per core on the CPU, and in bf16 with all cores' workers and pinned
+memory on a GPU. On the CPU the peer also runs in bf16, with its workers and without, so that precision and tuning are
+seen apart.
 """
 
 import logging
@@ -15,6 +17,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.strategies import DDPStrategy
 
 from benchmarks import networks
@@ -40,7 +43,7 @@ LEVERS = {
     "channels_last": "channels_last",
     "bf16": "bf16",
     "fused": "fused Adam",
-    "asynchronous": "sums without synchronisation",
+    "asynchronous": "no loss read each step",
     "prepared_machine": "memory kept between steps, no denormals",
     "eager": "eager instead of compiled",
 }
@@ -49,7 +52,8 @@ LEVERS = {
 
 def stages(plan: Plan) -> list[Stage]:
     """Ours against the peer, and against ourselves."""
-    size_px, batch, steps = (32, 4, 2) if plan.tiny else (224, *((128, 40) if plan.device == "cuda" else (16, 6)))
+    on_cpu = plan.device == "cpu"
+    size_px, batch, steps = (32, 4, 2) if plan.tiny else (224, *((16, 4) if on_cpu else (128, 40)))
     common = {"size_px": size_px, "batch": batch, "device": plan.device}
     mine = Side("benchmarks.training:ours", common | {"steps": steps})
     title = f"Training Light U-Net, {size_px} px, batch {batch}"
@@ -57,26 +61,34 @@ def stages(plan: Plan) -> list[Stage]:
     for network in networks.NETWORKS if plan.device == "cuda" else ("light_unet",):
         arguments = common | {"steps": steps, "network": network}
         sides = {name: Side(f"benchmarks.training:{name}", arguments) for name in ("ours", "peer")}
-        target = None if network == "vgg_unet" else 3.0 if plan.device == "cuda" else 3.5
+        target = None if network == "vgg_unet" else 3.5 if on_cpu else 3.0
+        ratios = [Ratio("ours", "peer", target)]
+        if on_cpu:
+            in_bf16 = arguments | {"precision": "bf16-mixed"}
+            sides["peer in bf16"] = Side("benchmarks.training:peer", in_bf16)
+            sides["peer in bf16, no workers"] = Side("benchmarks.training:peer", in_bf16 | {"workers": 0})
+            ratios += [Ratio("ours", "peer in bf16"), Ratio("ours", "peer in bf16, no workers")]
         name = title.replace("Light U-Net", networks.NETWORKS[network])
-        against.append(Stage(name, "slices/s", sides, [Ratio("ours", "peer", target)], 600 if plan.full else 200))
-    off = {
-        f"{text} off" if lever != "eager" else "compiled": Side(
-            "benchmarks.training:ours", common | {"steps": steps, "off": lever}
-        )
-        for lever, text in LEVERS.items()
-        if not (plan.tiny and lever == "eager")
-    }
-    if plan.device == "cpu" and not plan.tiny:  # GNU's OpenMP; ours neither sets it nor advises it
+        against.append(Stage(name, "slices/s", sides, ratios, 600 if plan.full else 300))
+    off = {f"{text} off": _without(mine, lever) for lever, text in LEVERS.items() if lever != "eager"}
+    compiled = {"compiled": _without(mine, "eager")}
+    if on_cpu and not plan.tiny:  # GNU's OpenMP; ours neither sets it nor advises it
         off["threads that sleep sooner"] = Side(mine.function, mine.arguments, {"GOMP_SPINCOUNT": "10000"})
-    levers = Stage(
-        f"Levers of {title[0].lower()}{title[1:]}",
-        "slices/s",
-        {"ours": mine, **off},
-        [Ratio("ours", name) for name in off],
-        limit_s=1200 if plan.full else 300,
-    )
-    return [*against, levers]
+    levers = f"Levers of {title[0].lower()}{title[1:]}"
+    if not on_cpu:
+        return [*against, _levers(levers, mine, off | compiled, 1200 if plan.full else 300)]
+    # Compiling takes longer on a CPU than all else together: a stage of its own leaves the other levers their rounds.
+    last = [] if plan.tiny else [_levers(f"{levers}: compiling", mine, compiled, 600, None if plan.full else 1)]
+    return [*against, _levers(levers, mine, off, 1200 if plan.full else 360), *last]
+
+
+def _without(mine: Side, lever: str) -> Side:
+    return Side(mine.function, dict(mine.arguments) | {"off": lever})
+
+
+def _levers(title: str, mine: Side, others: dict[str, Side], limit_s: float, rounds: int | None = None) -> Stage:
+    ratios = [Ratio("ours", name) for name in others]
+    return Stage(title, "slices/s", {"ours": mine, **others}, ratios, limit_s, rounds=rounds)
 
 
 class StepTimer(Callback):
@@ -151,7 +163,6 @@ def ours(
     device: str = "cpu",
     off: str = "",
     network: str = "light_unet",
-    devices: int = 1,
     meet: str = "",
     processes: int = 1,
 ) -> dict[str, Any]:
@@ -162,7 +173,7 @@ def ours(
     with tempfile.TemporaryDirectory() as folder:
         store = store_of(Path(folder), n, size_px)
         together = (Path(meet), processes) if meet else None
-        return train_store(store, batch, steps, device, off, network, devices, start_together=together)
+        return train_store(store, batch, steps, device, off, network, start_together=together)
 
 
 def train_store(
@@ -176,7 +187,10 @@ def train_store(
     resident: str = "auto",
     start_together: tuple[Path, int] | None = None,
 ) -> dict[str, Any]:
-    """Slices/s of `steps` steps on a store's slices, after the warm-up."""
+    """Slices/s of `steps` steps on a store's slices, after the warm-up.
+
+    Several `devices` need `run_together`, as in `sct.run`.
+    """
     _quiet()
     torch.set_num_threads(max(1, threads() // devices))
     numbers = {pid: torch.arange(store.record(pid).n_slices).numpy() for pid in store.participant_ids}
@@ -210,18 +224,28 @@ def train_store(
 
 
 def peer(
-    size_px: int = 224, batch: int = 16, steps: int = 6, device: str = "cpu", network: str = "light_unet"
+    size_px: int = 224,
+    batch: int = 16,
+    steps: int = 6,
+    device: str = "cpu",
+    network: str = "light_unet",
+    precision: str = "",
+    workers: int | None = None,
 ) -> dict[str, Any]:
-    """Train as a plain script does it."""
+    """Train as a plain script does it: by default in float32 on the CPU, in bf16 on a GPU, with a worker per core."""
     from benchmarks.peers.monai_training import train
 
     _quiet()
     torch.set_num_threads(threads())
     timer = StepTimer(batch, steps)
-    workers = threads() if device == "cpu" else torch.multiprocessing.cpu_count()
-    mr, ct = slices(batch * (steps + WARM_UP_STEPS), size_px)
-    train(networks.make(network), mr, ct, batch, timer, workers=workers, device=device)
-    return {"value": timer.slices_per_s, "workers": workers}
+    if workers is None:
+        workers = threads() if device == "cpu" else torch.multiprocessing.cpu_count()
+    precision = precision or ("32-true" if device == "cpu" else "bf16-mixed")
+    # Two batches more for each worker, which it makes ahead: else the last steps would be timed with idle workers.
+    mr, ct = slices(batch * (steps + WARM_UP_STEPS + 2 * workers), size_px)
+    last = WARM_UP_STEPS + steps
+    train(networks.make(network), mr, ct, batch, timer, last, workers=workers, device=device, precision=precision)
+    return {"value": timer.slices_per_s, "precision": precision, "workers": workers}
 
 
 def _trainer(timer: Callback, device: str, precision: str, steps: int, devices: int = 1) -> Trainer:
@@ -231,7 +255,8 @@ def _trainer(timer: Callback, device: str, precision: str, steps: int, devices: 
         limit_val_batches=0,
         accelerator="gpu" if device == "cuda" else "cpu",
         devices=devices,
-        strategy=DDPStrategy(broadcast_buffers=False) if devices > 1 else "auto",
+        strategy=DDPStrategy(process_group_backend="gloo", broadcast_buffers=False) if devices > 1 else "auto",
+        plugins=[LightningEnvironment()],
         use_distributed_sampler=False,
         callbacks=[timer],
         precision=precision,  # type: ignore[arg-type]

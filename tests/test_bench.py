@@ -167,6 +167,18 @@ def test_comparing_two_pages_shows_regressions(tmp_path, capsys, ratio, gib, fai
     assert compare.main([str(old), str(new), "--threshold", "0.9"]) == (1 if failure else 0)
 
 
+def test_what_only_one_page_has_is_listed_apart(tmp_path, capsys):
+    """A whole stage that was renamed, with the target that it missed, and a side that is new."""
+    old, new = a_page(tmp_path / "old", 1.25), a_page(tmp_path / "new", 3.0)
+    new.write_text(new.read_text().replace('"Training"', '"Training, renamed"'))
+    assert compare.main([str(old), str(new)]) == 0
+    before, after = capsys.readouterr().out.split("only in the new page")
+    assert "only in the old page" in before
+    assert "Training: ours / peer: 1.25 (missed its target 2)" in before
+    assert "Training, renamed: ours / peer: 3\n" in after
+    assert "1 ratios only in the old page" in after
+
+
 def test_comparing_something_else_is_one_line(tmp_path):
     (tmp_path / "no.json").write_text("{}")
     command = [sys.executable, ROOT / "benchmarks" / "compare.py", tmp_path / "no.json", tmp_path / "none.json"]

@@ -38,12 +38,14 @@ def train(
     ct: np.ndarray,
     batch_size: int,
     timer: Callback,
+    steps: int,
     workers: int = 2,
     device: str = "cpu",
+    precision: str = "32-true",
 ) -> None:
-    """One epoch over slices (N, H, W) uint8; `timer` sees each step.
+    """So many steps of an epoch over slices (N, H, W) uint8; `timer` sees each.
 
-    On a GPU with what such scripts turn on there: bf16 autocast, pinned memory, cuDNN's benchmark mode.
+    On a GPU with what such scripts turn on there: pinned memory, cuDNN's benchmark mode.
     """
     transforms = Compose(
         [
@@ -69,9 +71,10 @@ def train(
     )
     trainer = Trainer(
         max_epochs=1,
+        max_steps=steps,
         accelerator="gpu" if on_gpu else "cpu",
         devices=1,
-        precision="bf16-mixed" if on_gpu else "32-true",
+        precision=precision,
         benchmark=on_gpu,
         callbacks=[timer],
         logger=False,

@@ -5,6 +5,7 @@ the largest region, mask, crop to the smallest square, antialiased resize, windo
 """
 
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -20,8 +21,8 @@ LEVEL_HU, WIDTH_HU = 500.0, 2000.0
 TISSUE_HU = -200.0
 
 
-def prepare(mr_path: Path, ct_path: Path, out: Path) -> int:
-    """Write the PNGs of one pair; returns the number of slices."""
+def prepare(mr_path: Path, ct_path: Path, out: Path, every: int = 1) -> tuple[int, float]:
+    """Write the PNGs of one pair's slices, or of every so manieth; returns their number, and the loop's seconds."""
     mr_image, ct_image = (nib.as_closest_canonical(nib.load(path)) for path in (mr_path, ct_path))
     mr = mr_image.get_fdata(dtype=np.float32)
     ct = ct_image.get_fdata(dtype=np.float32)
@@ -31,16 +32,16 @@ def prepare(mr_path: Path, ct_path: Path, out: Path) -> int:
         mr = resample_from_to(mr_image, ct_image, order=1).get_fdata(dtype=np.float32)
     mr = (mr - mr.min()) / (mr.max() - mr.min())
     out.mkdir(parents=True, exist_ok=True)
-    n_slices = 0
+    n_slices, start = 0, time.perf_counter()
     for axis, plane in enumerate(("sagittal", "coronal", "axial")):
-        for index in range(ct.shape[axis]):
+        for index in range(0, ct.shape[axis], every):
             pair = prepare_slice(np.rot90(mr.take(index, axis)), np.rot90(ct.take(index, axis)))
             if pair is None:
                 continue
             for name, image in zip(("mr", "ct", "mask"), pair, strict=True):
                 imsave(out / f"{plane}-{index:03d}-{name}.png", image, check_contrast=False)
             n_slices += 1
-    return n_slices
+    return n_slices, time.perf_counter() - start
 
 
 def prepare_slice(mr: np.ndarray, ct: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
@@ -71,4 +72,4 @@ if __name__ == "__main__":
     warnings.filterwarnings("ignore")
     root, target = Path(sys.argv[1]), Path(sys.argv[2])
     names = sys.argv[3:] or sorted(path.parent.name for path in root.glob("*/ct.nii.gz"))
-    print(sum(prepare(root / name / "mr.nii.gz", root / name / "ct.nii.gz", target / name) for name in names))
+    print(sum(prepare(root / name / "mr.nii.gz", root / name / "ct.nii.gz", target / name)[0] for name in names))
