@@ -20,7 +20,11 @@ CONF = config_folder()
 DOORS = sorted(path.stem for path in CONF.glob("*.yaml"))
 CHOICES = sorted(f"{path.parent.relative_to(CONF)}={path.stem}" for path in CONF.rglob("*.yaml") if path.parent != CONF)
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
-REQUIRED = {"cohort=folder": ["cohort.root=somewhere"], "model=vgg_unet_tl": ["model.encoder_weights=null"]}
+REQUIRED = {
+    "cohort=folder": ["cohort.root=somewhere"],
+    "model=own": ["model.name=mine", "model.network._target_=sct.models.light_unet.LightUNet"],
+    "model=vgg_unet_tl": ["model.encoder_weights=null"],
+}
 """What a choice leaves to its user, or would fetch."""
 
 
