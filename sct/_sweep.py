@@ -22,7 +22,7 @@ from sct.study.configuration import first_difference, scientific
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-__all__ = ["Plan", "PlannedCell", "command_for", "plan_cells", "words_door"]
+__all__ = ["Plan", "PlannedCell", "command_for", "plan_cells", "sweeps_of", "words_door"]
 
 _CELL_KEYS = {"model", "loss", "seed", "fold"}
 _INNER_KEYS = {"seed", "fold"}
@@ -103,7 +103,29 @@ def plan_cells(
 
 
 def command_for(plan: Plan, cells: Collection[Cell], door: str = "python -m sct.run") -> str:
-    """One command that makes the given cells of a plan: the given words, each axis narrowed to the values they need.
+    """One command that makes the given cells of a plan."""
+    words, several = _narrowed(plan, cells)
+    flag = ["-m"] if several and plan.needs_flag else []
+    return " ".join([door, shlex.join([*flag, *words])]).strip()
+
+
+def sweeps_of(plan: Plan, words: Sequence[str]) -> list[list[str]]:
+    """The sweeps that make a plan: the words as given, but classical baselines first, once for all losses and seeds.
+
+    Args:
+        plan: The cells.
+        words: The command line that it was made of.
+    """
+    fitted = [planned.cell for planned in plan.cells if planned.cell.loss == "none"]
+    trained = [planned.cell for planned in plan.cells if planned.cell.loss != "none"]
+    if not fitted:
+        return [list(words)]
+    flags = [word for word in words if word in SWEEP_FLAGS]
+    return [[*flags, *_narrowed(plan, cells)[0]] for cells in (fitted, trained) if cells]
+
+
+def _narrowed(plan: Plan, cells: Collection[Cell]) -> tuple[list[str], bool]:
+    """The given words with each axis narrowed to the values that some cells need, and whether they are several jobs.
 
     The product of the narrowed axes may hold finished cells too; `sct.run` skips those.
     """
@@ -116,8 +138,7 @@ def command_for(plan: Plan, cells: Collection[Cell], door: str = "python -m sct.
         if key in given or len(used) < len(plan.axes[key]):
             words.append(f"{key}={_joined(used)}")
             several = several or len(used) > 1
-    flag = ["-m"] if several and plan.needs_flag else []
-    return " ".join([door, shlex.join([*flag, *words])]).strip()
+    return words, several
 
 
 @contextmanager

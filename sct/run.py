@@ -38,6 +38,7 @@ def _run_sweep(words: Sequence[str]) -> None:
     from sct._door import hydra_app
     from sct._preflight import checked_plan
     from sct._slurm import submitted, wait_for
+    from sct._sweep import sweeps_of
     from sct._sweep_end import check_all_done
 
     plan = checked_plan(words)
@@ -49,10 +50,12 @@ def _run_sweep(words: Sequence[str]) -> None:
     is_slurm = plan.config.launcher.name == "slurm"
     before = submitted(plan.config) if is_slurm else set()
     trouble = None
-    try:
-        hydra_app(run, "run")
-    except Exception as error:  # of the first job that failed; on SLURM others still run
-        trouble = error
+    for sweep in sweeps_of(plan, words):
+        sys.argv[1:] = sweep
+        try:
+            hydra_app(run, "run")
+        except Exception as error:  # of the first job that failed; on SLURM others still run
+            trouble = trouble or error
     if is_slurm:
         wait_for(submitted(plan.config) - before)
     check_all_done(plan, str(trouble or "").partition("\n")[0])

@@ -13,7 +13,7 @@ import sct._door
 from sct._cells import folds_of, job_cells
 from sct._door import config_folder, register_resolvers
 from sct._participants import values_of_column
-from sct._sweep import command_for, plan_cells
+from sct._sweep import command_for, plan_cells, sweeps_of
 from sct.core.errors import SctError
 from sct.study.cells import Cell
 
@@ -159,6 +159,20 @@ def test_the_printed_command_makes_the_missing_cells_and_no_more_than_its_axes()
     for chosen in (cells[:1], cells[-1:], cells, [cells[0], cells[-1]]):
         again = cells_of(shlex.split(command_for(plan, chosen))[3:])
         assert set(chosen) <= set(again) <= set(cells)
+
+
+def test_baselines_are_swept_once_for_all_losses_and_seeds(own_experiments):
+    for words in (GRID, ["experiment=small"], ["-m", "model=log_inversion,threshold", "loss=mae,mse", "seed=0,1"]):
+        plan = plan_cells(words)
+        fitted, *trained = sweeps_of(plan, words)
+        swept = [plan_cells(sweep) for sweep in (fitted, *trained)]
+        assert {planned.cell.loss for planned in swept[0].cells} == {"none"}
+        assert sorted(cell.cell for one in swept for cell in one.cells) == sorted(cell.cell for cell in plan.cells)
+        parsed = OverridesParser.create().parse_overrides([word for word in fitted if word != "-m"])
+        jobs = list(itertools.chain(*BasicSweeper.split_arguments(parsed, None)))
+        assert len(jobs) <= len(swept[0].cells)
+    words = ["-m", "loss=mae,mse", "seed=0,1"]
+    assert sweeps_of(plan_cells(words), words) == [words]
 
 
 def test_the_printed_command_of_an_experiment_is_short(own_experiments):
