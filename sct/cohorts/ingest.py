@@ -62,7 +62,7 @@ def write_cohort(
     table: dict[str, dict[str, str]] = {}
     with staged(out.parent) as hidden:
         made = hidden / out.name
-        for pair in tqdm(pairs, desc="ingest", unit="participant", mininterval=1):
+        for pair in tqdm(pairs, desc="ingest", unit="participant", mininterval=1, disable=None):
             mr, ct = series[pair.mr], series[pair.ct]
             try:
                 for name, one in (("mr", mr), ("ct", ct)):

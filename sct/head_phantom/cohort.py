@@ -63,7 +63,7 @@ def write_phantom_cohort(root: Path, settings: PhantomSettings, jobs: int | None
         },
     )
     pieces = [(root, settings, index) for index in missing]
-    with tqdm(total=len(missing), desc="phantom", unit="participant", mininterval=1) as bar:
+    with tqdm(total=len(missing), desc="phantom", unit="participant", mininterval=1, disable=None) as bar:
         try:
             for _ in each_done(_write_participant, pieces, jobs or n_cores()):
                 bar.update()

@@ -1,5 +1,6 @@
 """A DICOM file as a pydicom dataset, with or without the preamble of the standard's part 10."""
 
+import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -60,9 +61,15 @@ def read_dataset(path: Path, pixels: bool = False, tags: Sequence[str] | None = 
 @contextmanager
 def quiet_pydicom() -> Iterator[None]:
     """Keep pydicom's warnings of values that break the standard off the screen: what matters is told as an error."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=UserWarning, module="pydicom")
-        yield
+    logger = logging.getLogger("pydicom")  # which says the same again to whoever listens to all loggers
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=UserWarning, module="pydicom")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _begins_like_a_dataset(path: Path) -> bool:

@@ -151,7 +151,7 @@ def _each_prepared(
 
     n_workers = min(jobs or n_cores(), len(participants))
     pieces = [(one, settings, folder, fingerprints[one.participant_id], with_sheets) for one in participants]
-    with tqdm(total=len(participants), desc="prepare", unit="participant", mininterval=1) as bar:
+    with tqdm(total=len(participants), desc="prepare", unit="participant", mininterval=1, disable=None) as bar:
         try:
             for number, failure in each_done(_try, pieces, n_workers):
                 yield participants[number], failure

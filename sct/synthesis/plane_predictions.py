@@ -126,7 +126,7 @@ def predict_planes(
     inputs = _Inputs(isotropic, mask, timings)
     running = {plane: MemberMean() for plane in options.planes}
     rounds = len(ensemble.members) * len(options.planes)
-    bar = tqdm(total=rounds, desc="predict", unit="plane", mininterval=1, disable=not options.progress)
+    bar = tqdm(total=rounds, desc="predict", unit="plane", mininterval=1, disable=None if options.progress else True)
     for member in ensemble.members:
         with timings.step("load"):
             predictor = BatchPredictor(member.load(), device, options.precision, options.batch_size)
