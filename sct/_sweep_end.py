@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 __all__ = ["check_all_done"]
 
 
-def check_all_done(plan: "Plan", trouble: str = "") -> None:
+def check_all_done(plan: "Plan", trouble: str = "", always_shown: bool = False) -> None:
     """Print the ledger unless every cell of the sweep is done, and end in an error unless others are at those left.
 
     Args:
         plan: The cells.
         trouble: What went wrong beside what the run folders tell; empty for nothing.
+        always_shown: Whether the ledger is printed also when all cells are done.
 
     Raises:
         SctError: Cells failed or are missing; the line counts them and has up to three different errors.
@@ -26,9 +27,10 @@ def check_all_done(plan: "Plan", trouble: str = "") -> None:
     from sct.study.ledger import ledger_text, read_ledger
 
     ledger = read_ledger([planned.cell for planned in plan.cells], Path(plan.config.runs))
+    if always_shown or not ledger.is_complete:
+        print(ledger_text(ledger))
     if ledger.is_complete:
         return
-    print(ledger_text(ledger))
     n_left = len(ledger.cells(CellState.FAILED, CellState.MISSING))
     if n_left == 0:
         print("other processes are at the cells that are left; sct.ledger tells when they are done", file=sys.stderr)

@@ -10,7 +10,7 @@ from torch import nn
 from sct.baselines import Baseline
 
 FOLDER = Path(__file__).parents[2] / "conf" / "model"
-CHOICES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+CHOICES = sorted(path.stem for path in FOLDER.glob("*.yaml") if path.stem != "own")  # which names no network itself
 WINDOW = {"window": {"level_hu": 400.0, "width_hu": 1600.0}}
 
 
