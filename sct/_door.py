@@ -16,6 +16,7 @@ __all__ = [
     "check_choices",
     "choices",
     "config_folder",
+    "error_line",
     "hydra_app",
     "hydra_door",
     "one_line_errors",
@@ -154,17 +155,25 @@ def one_line_errors(app: Callable[[], Any]) -> None:
     """Call `app`; a user's mistake ends in one line on stderr and exit code 1, Ctrl-C in 130."""
     try:
         app()
-    except SctError as error:
-        _stop(str(error))
     except KeyboardInterrupt:
         _stop("interrupted", code=130)
     except Exception as error:
-        module = type(error).__module__.partition(".")[0]
-        if module in {"hydra", "omegaconf"}:
-            _stop(_one_line(error))
-        if module == "submitit":
-            _stop(f"{str(error).splitlines()[0]}: the job died; the same command takes up what is not done")
-        raise
+        line = error_line(error)
+        if line is None:
+            raise
+        _stop(line)
+
+
+def error_line(error: Exception) -> str | None:
+    """What a person is told of an error; None of one that nobody foresaw, which shows its traceback."""
+    if isinstance(error, SctError):
+        return str(error)
+    module = type(error).__module__.partition(".")[0]
+    if module in {"hydra", "omegaconf"}:
+        return _one_line(error)
+    if module == "submitit":
+        return f"{str(error).splitlines()[0]}: the job died; the same command takes up what is not done"
+    return None
 
 
 def _stop(message: str, code: int = 1) -> NoReturn:

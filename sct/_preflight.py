@@ -1,6 +1,7 @@
 """Mistakes of a whole sweep, told before the first of its jobs begins."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sct._door import SWEEP_FLAGS
@@ -58,6 +59,8 @@ def check_participants(config: "DictConfig", cells: "Sequence[Cell]") -> None:
     from sct._participants import participant_rows
     from sct.study.subsets import subset_of
 
+    if config.launcher.name == "slurm" and not config.cohort.get("phantom") and not Path(config.cohort.root).is_dir():
+        return  # a login node need not see the data
     if config.experiment.condition is None:  # also under a name that only looks like a subset's
         n = len(participant_rows(config))
         if n < config.data.n_folds:
@@ -82,7 +85,7 @@ def _check_subset(config: "DictConfig", subset: "Subset") -> None:
     rows = participant_rows(config)
     n = sum(word(row.get(subset.column, "")) == subset.value for row in rows)
     n_folds = int(config.data.n_folds)
-    if subset.condition == "separate" and n == len(rows):
+    if subset.condition == "separate" and n == sum(bool(row.get(subset.column)) for row in rows):
         raise SctError(
             f"experiment.value={subset.value}: everybody has this {subset.column}, so nobody is left to train on for "
             "experiment.condition=separate; take another experiment.column"

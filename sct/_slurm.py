@@ -25,7 +25,7 @@ def check_slurm() -> None:
     Raises:
         SctError: Its commands are not on this machine, or its controller does not answer.
     """
-    absent = [name for name in ("sbatch", "srun", "sinfo") if shutil.which(name) is None]
+    absent = [name for name in ("sbatch", "srun", "sinfo", "squeue") if shutil.which(name) is None]
     if absent:
         raise SctError(f"launcher=slurm: there is no {absent[0]} on this machine; {_INSTEAD}")
     answer = subprocess.run(["sinfo", "--noheader"], capture_output=True, text=True, check=False)
@@ -35,13 +35,13 @@ def check_slurm() -> None:
 
 
 def submitted(config: "DictConfig") -> set[str]:
-    """SLURM's numbers of the job arrays that the sweep's folder knows of, from any call of the sweep.
+    """SLURM's numbers of the job arrays that the folders of sweeps know of, from any call of any sweep.
 
     Args:
         config: The configuration with Hydra's node.
     """
-    folder = Path(config.hydra.launcher.submitit_folder).parent
-    names = [path.name.partition("_")[0] for path in folder.iterdir()] if folder.is_dir() else []
+    folders = [*Path(config.runs).glob("*/*/.sweep/.submitit"), Path(config.hydra.launcher.submitit_folder).parent]
+    names = [path.name.partition("_")[0] for folder in folders if folder.is_dir() for path in folder.iterdir()]
     return {name for name in names if name.isdigit()}
 
 
@@ -59,8 +59,10 @@ def wait_for(arrays: Collection[str]) -> None:
 
 
 def _queued(arrays: Collection[str]) -> bool:
-    """Whether SLURM has a job of the arrays; one that it has forgotten has ended."""
-    return any(
-        subprocess.run(["squeue", "--noheader", "--jobs", array], capture_output=True, text=True, check=False).stdout
-        for array in arrays
-    )
+    """Whether SLURM has a job of the arrays; one that it has forgotten has ended, and no answer tells nothing."""
+    for array in arrays:
+        answer = subprocess.run(["squeue", "--noheader", "--jobs", array], capture_output=True, text=True, check=False)
+        forgotten = answer.returncode != 0 and "Invalid job id" in answer.stderr
+        if not forgotten and (answer.returncode != 0 or answer.stdout.strip()):
+            return True
+    return False

@@ -118,7 +118,7 @@ def sweeps_of(plan: Plan, words: Sequence[str]) -> list[list[str]]:
     """
     fitted = [planned.cell for planned in plan.cells if planned.cell.loss == "none"]
     trained = [planned.cell for planned in plan.cells if planned.cell.loss != "none"]
-    if not fitted:
+    if not fitted or (trained and plan.config.launcher.name == "slurm"):  # there one array, and not one after another
         return [list(words)]
     flags = [word for word in words if word in SWEEP_FLAGS]
     return [[*flags, *_narrowed(plan, cells)[0]] for cells in (fitted, trained) if cells]
@@ -209,7 +209,9 @@ def _planned(
 
 def _check_same(settings: dict[str, dict[str, Any]], template: CellTemplate) -> None:
     """Refuse a sweep over what is in no cell's name: its jobs would be one cell, of the first's settings."""
-    now = scientific(kept_config(template.config))
+    kept = kept_config(template.config)
+    phantom = {f"cohort.phantom.{key}": value for key, value in (kept["cohort"].get("phantom") or {}).items()}
+    now = scientific(kept) | phantom | {"cohort.root": kept["cohort"]["root"]}
     name = "/".join(template.names.values())
     difference = first_difference(settings.setdefault(name, now), now)
     if difference:

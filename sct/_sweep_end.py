@@ -12,13 +12,16 @@ if TYPE_CHECKING:
 __all__ = ["check_all_done"]
 
 
-def check_all_done(plan: "Plan", trouble: str = "", always_shown: bool = False) -> None:
+def check_all_done(plan: "Plan", trouble: str = "", always_shown: bool = False) -> bool:
     """Print the ledger unless every cell of the sweep is done, and end in an error unless others are at those left.
 
     Args:
         plan: The cells.
         trouble: What went wrong beside what the run folders tell; empty for nothing.
         always_shown: Whether the ledger is printed also when all cells are done.
+
+    Returns:
+        Whether all cells are done; if not, other processes are at those left.
 
     Raises:
         SctError: Cells failed or are missing; the line counts them and has up to three different errors.
@@ -30,11 +33,13 @@ def check_all_done(plan: "Plan", trouble: str = "", always_shown: bool = False) 
     if always_shown or not ledger.is_complete:
         print(ledger_text(ledger))
     if ledger.is_complete:
-        return
-    n_left = len(ledger.cells(CellState.FAILED, CellState.MISSING))
+        return True
+    # after trouble, a claim may be that of a process that has just died on another machine
+    left = (CellState.FAILED, CellState.MISSING, *([CellState.RUNNING] if trouble else []))
+    n_left = len(ledger.cells(*left))
     if n_left == 0:
         print("other processes are at the cells that are left; sct.ledger tells when they are done", file=sys.stderr)
-        return
+        return False
     lines = list(dict.fromkeys(filter(None, ledger.errors.values())))[:3]
     if any(line in trouble for line in lines):
         trouble = ""

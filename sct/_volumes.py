@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["EVALUATIONS", "evaluate_volumes"]
 
 EVALUATIONS = ("slices", "volume")
+_PRECISIONS = {"32-true": "float32", "bf16-mixed": "bfloat16"}
 _COLUMNS = ("participant_id", "mask", "protocol", "volume", "figure", "value")
 
 
@@ -43,7 +44,7 @@ def evaluate_volumes(
     ensemble = ensemble_of([network.eval()], PrepareSettings.from_plain(store_settings))
     options = Options(
         device={"gpu": "cuda"}.get(trainer["accelerator"], trainer["accelerator"]),
-        precision={"32-true": "float32", "bf16-mixed": "bfloat16"}.get(trainer["precision"], "auto"),
+        precision="float32" if config["loss"]["name"] == "none" else _PRECISIONS.get(trainer["precision"], "auto"),
     )
     skips = config["prepare"]["on_error"] == "skip"
     participants = {

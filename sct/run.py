@@ -35,7 +35,7 @@ def main() -> None:
 
 def _run_sweep(words: Sequence[str]) -> None:
     """Check all jobs before the first begins, then start them."""
-    from sct._door import hydra_app
+    from sct._door import error_line, hydra_app
     from sct._preflight import checked_plan
     from sct._slurm import submitted, wait_for
     from sct._sweep import sweeps_of
@@ -55,10 +55,12 @@ def _run_sweep(words: Sequence[str]) -> None:
         try:
             hydra_app(run, "run")
         except Exception as error:  # of the first job that failed; on SLURM others still run
+            if error_line(error) is None:
+                raise
             trouble = trouble or error
-    if is_slurm:
+    if trouble and is_slurm:
         wait_for(submitted(plan.config) - before)
-    check_all_done(plan, str(trouble or "").partition("\n")[0])
+    check_all_done(plan, (trouble and error_line(trouble)) or "")
     if trouble:
         raise trouble
 
@@ -90,13 +92,19 @@ def run(cfg: "DictConfig") -> None:
     for config, cell in jobs:  # a subset too small is told before others are trained
         runner.split(config, cell)
     failed = [cell for config, cell in jobs if not runner.run(config, cell)]
-    for seed_cells in _by_seed(jobs):
-        _show(seed_cells, runs, runner.window)
-    if prepared.failed:  # again, where it is not scrolled away
-        print(failures(prepared))
+    mistakes = []
     if failed:
         reasons = "; ".join(f"{cell.label}: {failure_line(cell.folder(runs))}" for cell in failed)
-        raise SctError(f"{len(failed)} of {len(jobs)} cells failed, the same command tries them again ({reasons})")
+        mistakes = [f"{len(failed)} of {len(jobs)} cells failed, the same command tries them again ({reasons})"]
+    for seed_cells in _by_seed(jobs):
+        try:
+            _show(seed_cells, runs, runner.window)
+        except SctError as error:
+            mistakes.append(str(error))
+    if prepared.failed:  # again, where it is not scrolled away
+        print(failures(prepared))
+    if mistakes:
+        raise SctError("; ".join(mistakes))
 
 
 def _by_seed(jobs: "list[tuple[DictConfig, Cell]]") -> "list[list[tuple[DictConfig, Cell]]]":

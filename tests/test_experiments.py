@@ -78,6 +78,20 @@ def test_a_mistake_is_one_line_before_anything_is_trained(tiny: Doors, words: li
     assert not list((tiny.folder / "runs").rglob("metrics.csv"))
 
 
+def test_who_has_no_value_is_nobody_to_train_on(doors: Doors) -> None:
+    rows = [f"p{k}\t{'M' if k < 5 else ''}" for k in range(8)]
+    for row in rows:
+        folder = doors.folder / "clinic" / row.partition("\t")[0]
+        folder.mkdir(parents=True)
+        for name in ("mr.nii.gz", "ct.nii.gz"):
+            (folder / name).touch()
+    (doors.folder / "clinic/participants.tsv").write_text("\n".join(["participant_id\tsex", *rows]) + "\n")
+    words = ["cohort=folder", "cohort.root=clinic", "experiment=hospital", "experiment.column=sex", "seed=0"]
+    answer = doors("run", *words, "experiment.condition=separate")
+    assert "experiment.value=M: everybody has this sex" in answer.error
+    assert {path.name for path in doors.folder.iterdir()} == {"clinic"}
+
+
 def test_any_column_with_any_values(tiny: Doors) -> None:
     table = tiny.folder / "data/phantom/cohort/participants.tsv"
     text = table.read_text().replace("GE", "GE MEDICAL SYSTEMS (1/2)")

@@ -179,6 +179,7 @@ def test_examples_are_the_test_slices_in_three_planes(tiny: Doors) -> None:
         ("experiment=[table,alpha]", "one choice at a time; give each a command"),
         ("-m loss=[mae,mse],mix", "one choice at a time"),
         ("-m loss=mae,mse --cfg job", "leave -m out"),
+        ("-m cohort.phantom.seed=0,1", "cohort.phantom.seed: 0 and 1 would be one and the same cell phantom/main/"),
         ("-m optim.lr=0.001,0.01", "optim.lr: 0.001 and 0.01 would be one and the same cell phantom/main/"),
         ("loss=[mae", "loss=[mae"),
         ("optim.lrr=1", "optim.lrr: no such key"),

@@ -29,11 +29,12 @@ class SettingsCheck:
     seed and fold may differ. Equal texts are parsed once, so that ten thousand cells cost little more than reading.
 
     Attributes:
-        config: Configuration of the first cell; None before it.
+        config: Configuration of the first trained cell, else of the first; None before it.
     """
 
     def __init__(self) -> None:
         self.config: dict[str, Any] | None = None
+        self._is_baseline = False
         self._seen: set[tuple[str, str, str, str]] = set()
         self._first: dict[tuple[str, ...], tuple[str, dict[str, Any]]] = {}
         self._slices: dict[str, tuple[str, str]] = {}
@@ -51,7 +52,8 @@ class SettingsCheck:
             return
         self._seen.add(fingerprint)
         config = _parse(path, text)
-        self.config = self.config or config
+        if self.config is None or (self._is_baseline and cell.loss != "none"):  # which has no settings of training
+            self.config, self._is_baseline = config, cell.loss == "none"
         for name, settings in _parts(cell, scientific(config)).items():
             label, before = self._first.setdefault(name, (cell.label, settings))
             difference = first_difference(before, settings)

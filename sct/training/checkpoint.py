@@ -100,7 +100,7 @@ def build_network(config: Mapping[str, Any], allow: Sequence[str] = ()) -> nn.Mo
     module_name, _, name = target.rpartition(".")
     try:
         made = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # a module of one's own may raise anything
         raise SctError(f"model _target_ {target!r} is not there: {error}") from error
     is_network = isinstance(made, type) and issubclass(made, nn.Module)
     if not is_network or not _is_in(f"{made.__module__}.{name}", packages):
@@ -110,7 +110,9 @@ def build_network(config: Mapping[str, Any], allow: Sequence[str] = ()) -> nn.Mo
         arguments["encoder_weights"] = None
     try:
         network: nn.Module = made(**arguments)
-    except (TypeError, ValueError) as error:
+    except SctError:
+        raise
+    except Exception as error:
         raise SctError(f"model _target_ {target!r} does not take its arguments: {error}") from error
     return network
 
