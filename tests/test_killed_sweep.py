@@ -124,7 +124,11 @@ def test_a_mistake_is_one_line(tiny: Doors, monkeypatch: pytest.MonkeyPatch, wor
     ("programs", "told"),
     [
         ({"srun": "", "sinfo": ""}, "there is no sbatch on this machine"),
-        ({"sbatch": "", "srun": "", "sinfo": "echo sinfo: error: no controller >&2; exit 1"}, "sinfo: error: no contr"),
+        ({"sbatch": "", "srun": "", "sinfo": ""}, "there is no squeue on this machine"),
+        (
+            {"sbatch": "", "srun": "", "squeue": "", "sinfo": "echo sinfo: error: no controller >&2; exit 1"},
+            "sinfo: error: no contr",
+        ),
     ],
 )
 def test_no_slurm_is_one_line_and_nothing_is_trained_here(
