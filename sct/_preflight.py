@@ -58,15 +58,12 @@ def check_participants(config: "DictConfig", cells: "Sequence[Cell]") -> None:
     """
     from sct._participants import participant_rows
     from sct.study.subsets import subset_of
+    from sct.training.folds import fold_of
 
     if config.launcher.name == "slurm" and not config.cohort.get("phantom") and not Path(config.cohort.root).is_dir():
         return  # a login node need not see the data
     if config.experiment.condition is None:  # also under a name that only looks like a subset's
-        n = len(participant_rows(config))
-        if n < config.data.n_folds:
-            raise SctError(
-                f"data.n_folds={config.data.n_folds}: only {n} participants; at least one per fold is needed"
-            )
+        fold_of([str(k) for k in range(len(participant_rows(config)))], config.data.n_folds)
         return
     for subset in sorted({subset for cell in cells if (subset := subset_of(cell.experiment))}):
         _check_subset(config, subset)
