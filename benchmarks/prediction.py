@@ -3,7 +3,8 @@
 An MR of 190 x 230 x 190 voxels, three planes, the same network. Two comparisons, each of one thing with the same thing:
 the pass over the slices, from the gray volume and the slice masks in memory to three gray volumes in memory, after a
 warm-up on both sides; and the whole command from file to file, the start of Python included, where ours also finds the
-head, and writes uncertainty, preview, record and viewer. In the quick run the peer's pass takes every eighth slice.
+head, and writes uncertainty, preview, record and viewer. In the quick run on a CPU the peer passes over every eighth
+slice, and further peers are left to the full run.
 """
 
 import json
@@ -29,15 +30,19 @@ def stages(plan: Plan) -> list[Stage]:
     every = 1 if plan.full or plan.device == "cuda" else 8
     setup = heads.setup(plan)
     box = 600 if plan.full else 120 if plan.device == "cuda" else 180
+    loops = {"MONAI loop": Side("benchmarks.prediction:peer", common | {"batch": 1, "every": every})}
+    doors = {"sct.predict": Side("benchmarks.prediction:door", common)}
+    limits = [Ratio("sct.predict", LIMIT_S, 1.0), Ratio("sct.predict", LIMIT_GIB, 1.0, of="peak")]
+    if plan.full or plan.device == "cuda":
+        sixteen = common | {"batch": 16, "every": every}
+        loops["MONAI loop in batches of 16"] = Side("benchmarks.prediction:peer", sixteen)
+        doors["MONAI script"] = Side("benchmarks.prediction:script", common)
+        limits.append(Ratio("sct.predict", "MONAI script"))
     slices = Stage(
         "Prediction of a 1 mm head, the pass over the slices of three planes",
         "slices/s",
-        {
-            "ours": Side("benchmarks.prediction:ours", common),
-            "MONAI loop": Side("benchmarks.prediction:peer", common | {"batch": 1, "every": every}),
-            "MONAI loop in batches of 16": Side("benchmarks.prediction:peer", common | {"batch": 16, "every": every}),
-        },
-        [Ratio("ours", "MONAI loop", 3.0), Ratio("ours", "MONAI loop in batches of 16")],
+        {"ours": Side("benchmarks.prediction:ours", common), **loops},
+        [Ratio("ours", name, 3.0 if name == "MONAI loop" else None) for name in loops],
         box,
         setup,
     )
@@ -53,21 +58,7 @@ def stages(plan: Plan) -> list[Stage]:
         box,
         setup,
     )
-    files = Stage(
-        "Prediction of a 1 mm head, file to file",
-        "s",
-        {
-            "sct.predict": Side("benchmarks.prediction:door", common),
-            "MONAI script": Side("benchmarks.prediction:script", common),
-        },
-        [
-            Ratio("sct.predict", LIMIT_S, 1.0),
-            Ratio("sct.predict", LIMIT_GIB, 1.0, of="peak"),
-            Ratio("sct.predict", "MONAI script"),
-        ],
-        box,
-        setup,
-    )
+    files = Stage("Prediction of a 1 mm head, file to file", "s", doors, limits, box, setup)
     warm = Stage(
         "Prediction of a 1 mm head in memory, warm",
         "s",
@@ -76,7 +67,9 @@ def stages(plan: Plan) -> list[Stage]:
         box / 2,
         setup,
     )
-    return [slices, alone, files, *([warm] if plan.device == "cuda" else [])]
+    if plan.device == "cuda":
+        return [slices, alone, files, warm]
+    return [slices, alone, files] if plan.full else [slices, files]
 
 
 def ours(scratch: str, device: str) -> dict[str, Any]:

@@ -20,12 +20,11 @@ LIMIT_S = 30.0
 
 
 def stages(plan: Plan) -> list[Stage]:
-    """Surfaces and deviation in memory, and the whole door."""
+    """Surfaces and deviation in memory, and in the full run the whole door."""
     common = {"scratch": str(plan.scratch)}
-    sides = {
-        "two surfaces and deviation both ways": Side("benchmarks.surface:surfaces", common),
-        "door, with files, pictures and viewer": Side("benchmarks.surface:door", common),
-    }
+    sides = {"two surfaces and deviation both ways": Side("benchmarks.surface:surfaces", common)}
+    if plan.full:
+        sides["door, with files, pictures and viewer"] = Side("benchmarks.surface:door", common)
     ratios = [Ratio("two surfaces and deviation both ways", LIMIT_S, 1.0)]
     return [Stage("Surfaces of two 1 mm heads", "s", sides, ratios, 300 if plan.full else 90, setup=heads.setup(plan))]
 

@@ -226,6 +226,8 @@ def test_examples_are_the_test_slices_in_three_planes(tiny: Doors) -> None:
         ("trainer.accelerator=mps", "this machine has no Apple GPU"),
         ("trainer.compile=perhaps", "trainer.compile=perhaps"),
         ("-m trainer.compile=false,perhaps", "trainer.compile=perhaps"),
+        ("trainer.checkpoint_every_s=-1", "trainer.checkpoint_every_s=-1"),
+        ("trainer.checkpoint_every_s=often", "trainer.checkpoint_every_s=often"),
         ("+trainer.speed=high", "speed"),
         ("optim.lr=-1", "optim: "),
         ("augment.crop=2", "augment: crop"),

@@ -23,6 +23,7 @@ _INCIDENTAL = {
     "trainer.devices",
     "trainer.accelerator",
     "trainer.compile",
+    "trainer.checkpoint_every_s",
 }
 # What a classical baseline does not use.
 _TRAINING = ("augment", "optim", "trainer", "data.batch_size")

@@ -6,6 +6,8 @@ of the smallest are kept.
 
 import csv
 import io
+import math
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from pytorch_lightning.callbacks import Checkpoint, EarlyStopping
 
 from sct.core.errors import SctError
 from sct.core.files import write_text
-from sct.training.checkpoint_io import AtomicCheckpointIO
+from sct.training.checkpoint_io import HeldCheckpointIO
 
 __all__ = ["BestAndLast", "EpochTable", "PatientStopping"]
 
@@ -43,20 +45,26 @@ class PatientStopping(EarlyStopping):
 
 
 class BestAndLast(Checkpoint):
-    """Keeps `best.ckpt` (weights of the smallest `val_loss`) and `last.ckpt` (everything, at each epoch's end).
+    """Keeps `best.ckpt` (weights of the smallest `val_loss`) and `last.ckpt` (everything, of the last whole epoch).
 
-    Both are replaced atomically: a kill at any moment leaves a `last.ckpt` from which the run goes on.
+    They are held in memory and written at the end of the first epoch, then at that of each epoch when `every_s` have
+    passed, and when training ends, is interrupted or fails. Both are replaced atomically: a kill at any moment, with no
+    time for anything, leaves a `last.ckpt` from which the run goes on to the same result.
 
     Args:
         folder: Where they are written.
+        every_s: Seconds between writings at least; 0 for each epoch.
 
     Attributes:
         best_epoch: Number of the best epoch, from 0; None before the first.
         best_val_loss: Its validation loss.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, every_s: float = 0.0) -> None:
         super().__init__()
+        self._every_s = every_s
+        self._written_s = -math.inf
+        self._files = HeldCheckpointIO()
         self.best_path = Path(folder) / "best.ckpt"
         self.last_path = Path(folder) / "last.ckpt"
         self.best_epoch: int | None = None
@@ -64,13 +72,13 @@ class BestAndLast(Checkpoint):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Have the trainer write and read checkpoints safely."""
-        trainer.strategy.checkpoint_io = AtomicCheckpointIO()
+        trainer.strategy.checkpoint_io = self._files
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the files.
+        """Hold the epoch's state, and write it when it is time.
 
         Raises:
-            SctError: The first epoch's validation loss is not finite.
+            SctError: The first epoch's validation loss is not finite, or a file cannot be written.
         """
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, EpochTable):
@@ -82,6 +90,20 @@ class BestAndLast(Checkpoint):
         elif self.best_epoch is None:
             raise SctError(f"the validation loss of the first epoch is {val_loss}: training diverged; lower the rate")
         trainer.save_checkpoint(self.last_path)
+        if time.monotonic() - self._written_s >= self._every_s:
+            self._files.write()
+            self._written_s = time.monotonic()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write what is still held."""
+        self._files.write()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Write what is still held; where that fails too, the exception is what is told, and this only beside it."""
+        try:
+            self._files.write()
+        except SctError as error:
+            print(error, file=sys.stderr)
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run must know."""

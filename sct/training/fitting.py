@@ -1,6 +1,7 @@
 """Train and test one task in one folder."""
 
 import logging
+import math
 import signal
 import sys
 import warnings
@@ -47,6 +48,7 @@ class TrainerSettings:
         accelerator: One of `ACCELERATORS`.
         devices: Processes, one device each; they share the batches. Several need `processes.run_together`.
         compile: Whether `torch.compile` is used; `auto` where the expected steps pay for it.
+        checkpoint_every_s: Seconds between writings of checkpoints at least, 0 for each epoch; see `BestAndLast`.
     """
 
     max_epochs: int = 100
@@ -55,6 +57,7 @@ class TrainerSettings:
     accelerator: str = "auto"
     devices: int = 1
     compile: bool | str = "auto"
+    checkpoint_every_s: float = 30.0
 
     def __post_init__(self) -> None:
         for key in ("max_epochs", "patience", "devices"):
@@ -66,6 +69,9 @@ class TrainerSettings:
                 raise SctError(f"trainer.{key}={getattr(self, key)}: no such choice; one of {', '.join(choices)}")
         if self.compile not in (True, False, "auto"):
             raise SctError(f"trainer.compile={self.compile}: must be auto, true or false")
+        every_s = self.checkpoint_every_s
+        if isinstance(every_s, bool) or not isinstance(every_s, int | float) or not 0 <= every_s < math.inf:
+            raise SctError(f"trainer.checkpoint_every_s={every_s}: must be a number of seconds, 0 for every epoch")
 
     def check_machine(self) -> None:
         """Find out whether this machine has what is asked for.
@@ -130,7 +136,8 @@ def fit(
         SctError: Training diverged in its first epoch, `last.ckpt` is not of this training, a file cannot be written.
     """
     last = checkpoint_to_resume(folder, task)
-    best_and_last, stopping = BestAndLast(folder), PatientStopping(settings.patience)
+    best_and_last = BestAndLast(folder, settings.checkpoint_every_s)
+    stopping = PatientStopping(settings.patience)
     table = EpochTable(folder / "metrics.csv")
     trainer = _trainer(settings, [best_and_last, stopping, table, _EpochLines(table), _EqualBuffers()], loggers, folder)
     batches = -(-len(datamodule.train_slices) // datamodule.batch_size)

@@ -60,7 +60,7 @@ def choose_compile(wanted: bool | str, device: torch.device, steps_per_epoch: in
 
 
 @contextmanager
-def compiled_training(network: nn.Module, backend: str = "inductor") -> Iterator[None]:
+def compiled_training(network: nn.Module, backend: str = "inductor", mode: str | None = None) -> Iterator[None]:
     """Within, training steps of whole batches run compiled; everything else runs as it is, so one graph is compiled.
 
     Another size of a batch, evaluation mode and inference mode would each be compiled anew, some 40 s for a hundredth
@@ -69,9 +69,10 @@ def compiled_training(network: nn.Module, backend: str = "inductor") -> Iterator
     Args:
         network: Its `forward` takes one batch; the first batch in training mode counts as a whole one.
         backend: Of `torch.compile`.
+        mode: Of `torch.compile`; `reduce-overhead` takes CUDA graphs.
     """
     eager = network.forward
-    compiled = torch.compile(eager, dynamic=False, backend=backend)
+    compiled = torch.compile(eager, dynamic=False, backend=backend, mode=mode)
     whole: torch.Size | None = None
 
     def forward(images: Tensor) -> Tensor:

@@ -136,7 +136,10 @@ def test_a_sweep_survives_a_time_limit_and_death(slurm: OneNodeSlurm, tmp_path: 
     assert slurm.jobs()[job]["Restarts"] == "1"  # ours and Lightning's handlers together
     assert (killed / "last.ckpt").exists(), told
     assert not (killed / "metrics.json").exists()
-    assert _epochs(warned) == list(range(EPOCHS))  # each epoch once: it went on, and did not begin again
+    assert _epochs(warned) == list(range(EPOCHS))
+    logs = (tmp_path / "runs/phantom/main/.sweep/.submitit").rglob(f"{job}_*_log.err")
+    trained = [line for log in logs for line in log.read_text().splitlines() if line.startswith("epoch ")]
+    assert len(trained) == EPOCHS, told  # each epoch once, though the first start had most of them in memory only
 
     ledger = _sct(slurm, tmp_path, "ledger", *WORDS)
     assert ledger.returncode == 3

@@ -46,8 +46,8 @@ def make_trainer(max_epochs, callbacks=(), **arguments):
     )
 
 
-def run_callbacks(folder, patience=5):
-    return [PatientStopping(patience), EpochTable(folder / "metrics.csv"), BestAndLast(folder)]
+def run_callbacks(folder, patience=5, every_s=0.0):
+    return [PatientStopping(patience), EpochTable(folder / "metrics.csv"), BestAndLast(folder, every_s)]
 
 
 def train(store, folder, max_epochs, seed=0, resume=False, **arguments):

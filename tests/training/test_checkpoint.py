@@ -11,7 +11,7 @@ from short_training import MODEL, WIDTHS
 from sct.core.errors import SctError
 from sct.models.light_unet import LightUNet
 from sct.training.checkpoint import build_network, load_network, read_checkpoint
-from sct.training.checkpoint_io import AtomicCheckpointIO
+from sct.training.checkpoint_io import AtomicCheckpointIO, HeldCheckpointIO
 
 
 @pytest.fixture
@@ -122,3 +122,23 @@ def test_a_full_disk_is_told_and_keeps_the_old_file(tmp_path, checkpoint, n_byte
         save(checkpoint, path)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_held_checkpoints_are_written_newest_last_and_none_after_one_that_failed(tmp_path, monkeypatch):
+    """`last.ckpt` tells which epoch is the best: it must never be newer than `best.ckpt`."""
+    best, last = tmp_path / "best.ckpt", tmp_path / "last.ckpt"
+    files, written = HeldCheckpointIO(), []
+    for path, epoch in ((best, 0), (last, 0), (last, 1), (best, 2), (last, 2)):
+        files.save_checkpoint({"epoch": epoch}, path)
+    assert not list(tmp_path.iterdir())
+    replace = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda self, to: (written.append(to), replace(self, to)))
+    files.write()
+    assert written == [best, last]
+    assert [read_checkpoint(path)["epoch"] for path in written] == [2, 2]
+    for path in (best, last):
+        files.save_checkpoint({"epoch": 3, "weights": torch.zeros(1000)}, path)
+    with full_after(0), pytest.raises(SctError, match=r"best\.ckpt: cannot be written"):
+        files.write()
+    files.write()
+    assert read_checkpoint(last)["epoch"] == 2

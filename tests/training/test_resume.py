@@ -10,6 +10,7 @@ from short_training import make_data, make_task, make_trainer, run_callbacks, tr
 
 from sct.core.errors import SctError
 from sct.models.light_unet import LightUNet
+from sct.training.callbacks import BestAndLast
 from sct.training.checkpoint import read_checkpoint
 from sct.training.resume import checkpoint_to_resume
 
@@ -44,14 +45,27 @@ def assert_same(one, other):
         torch.testing.assert_close(one[name], other[name], rtol=0, atol=0, msg=name)
 
 
-@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
-def test_killed_and_resumed_is_the_uninterrupted_run(store, tmp_path, precision):
+@pytest.mark.parametrize(
+    ("precision", "every_s", "last_epoch", "hard"),
+    [
+        ("32-true", 0.0, 1, True),  # written at each epoch's end
+        ("bf16-mixed", 0.0, 1, True),
+        ("32-true", 1e9, 1, False),  # held in memory, and written when the run is interrupted
+        ("32-true", 1e9, 0, True),  # no time to write: only the first epoch's end is there
+    ],
+)
+def test_killed_and_resumed_is_the_uninterrupted_run(
+    store, tmp_path, monkeypatch, precision, every_s, last_epoch, hard
+):
     straight = train(store, tmp_path / "straight", 4, precision=precision)
     folder = tmp_path / "killed"
-    killed = make_trainer(4, [*run_callbacks(folder), KillAt(2, 1)], precision=precision)
-    with pytest.raises(Killed):
+    killed = make_trainer(4, [*run_callbacks(folder, every_s=every_s), KillAt(2, 1)], precision=precision)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        if hard:
+            patch.setattr(BestAndLast, "on_exception", lambda *_: None)
         killed.fit(make_task(), datamodule=make_data(store))
     assert [row["epoch"] for row in rows(folder)] == ["0", "1"]
+    assert read_checkpoint(folder / "last.ckpt")["epoch"] == last_epoch
     torch.manual_seed(999)  # the global generator of the new process is in another state
     resumed = train(store, folder, 4, resume=True, precision=precision)
     assert_same(weights(straight), weights(resumed))
@@ -113,6 +127,17 @@ def test_what_is_no_state_of_this_training_is_refused(store, tmp_path):
         checkpoint_to_resume(tmp_path, make_task())
     (tmp_path / "last.ckpt").unlink()
     assert checkpoint_to_resume(tmp_path, make_task()) is None
+
+
+def test_held_checkpoints_are_written_at_the_end(store, tmp_path):
+    """Also of a training that never comes to a second writing."""
+    folder = tmp_path / "held"
+    make_trainer(3, run_callbacks(folder, every_s=1e9)).fit(make_task(), datamodule=make_data(store))
+    train(store, tmp_path / "each", 3)
+    for name in ("best.ckpt", "last.ckpt"):
+        found, wanted = (read_checkpoint(path / name) for path in (folder, tmp_path / "each"))
+        assert found["epoch"] == wanted["epoch"]
+        assert_same(found["state_dict"], wanted["state_dict"])
 
 
 def test_a_kill_while_writing_leaves_the_old_last(store, tmp_path, monkeypatch):
