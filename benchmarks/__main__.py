@@ -1,7 +1,7 @@
 """`make bench`, or `python -m benchmarks [STAGE ...]`: one table of ratios, and a dated page.
 
-python -m benchmarks                         all quick stages, about twenty minutes on two cores
-python -m benchmarks --full                  longer, with growth and equivalence; an hour or more
+python -m benchmarks                         all quick stages, seven minutes on two cores
+python -m benchmarks --full                  more peers and rounds, compiling, growth, equivalence: hours
 python -m benchmarks training metrics        some modules
 """
 
@@ -14,11 +14,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.harness import Plan, end_children_when_ended, run_stage
+from benchmarks.harness import Plan, end_children_when_ended, load_once, run_stage
 from benchmarks.page import ratio_table, write_page
 
 QUICK = ("limits", "training", "preparation", "metrics", "prediction", "surface", "startup")
 FULL = (*QUICK, "growth", "equivalence")
+LOADED = ("benchmarks.training", "monai.data", "monai.transforms", "torchmetrics.classification")
+"""What most sides import."""
 RESULTS = Path(__file__).with_name("results")
 
 
@@ -35,6 +37,8 @@ def main(words: list[str] | None = None) -> int:
     chosen = parser.parse_args(words)
     end_children_when_ended()
     device = _device(chosen.device)
+    if device == "cpu":
+        load_once(LOADED, chosen.threads)
     repeats = chosen.repeats or (5 if chosen.full else 3)
     from benchmarks.machine import describe
 

@@ -6,18 +6,19 @@ that slows down slows all of them; ratios are taken within a round.
 """
 
 import contextlib
-import json
 import os
 import signal
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmarks.child import answer
 from benchmarks.memory import TreePeak
 
 __all__ = [
@@ -29,13 +30,12 @@ __all__ = [
     "Stage",
     "StageResult",
     "end_children_when_ended",
+    "load_once",
     "run_side",
     "run_stage",
 ]
 
-ROOT = Path(__file__).resolve().parent.parent
-MARK = "RESULT "
-_ERROR_CHARACTERS = 300
+_FORKED = get_context("forkserver")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Side:
     """A function called in a child process: `module:function`, with arguments of plain types.
 
     It returns a number, or a mapping with `value` and anything else worth keeping. `environment` is added to the
-    child's: for what libraries read when they are loaded.
+    child's, which then starts anew: for what libraries read when they are loaded.
     """
 
     function: str
@@ -209,48 +209,56 @@ def run_stage(stage: Stage, repeats: int, threads: int, say: Callable[[str], Non
     return StageResult(stage.name, stage.unit, load, time.monotonic() - start, results, rows)
 
 
+def load_once(modules: Sequence[str], threads: int) -> None:
+    """Have these modules imported once, before the children are forked, instead of by each.
+
+    Not with a GPU: a child cannot use CUDA when an import of its parent has touched it.
+    """
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # read when the libraries are loaded
+    _FORKED.set_forkserver_preload(list(modules))
+
+
 def run_side(side: Side, threads: int, limit_s: float) -> SideResult:
     """One call in a child process."""
-    command = [
-        sys.executable,
-        "-W",
-        "ignore",
-        "-m",
-        "benchmarks.child",
-        side.function,
-        json.dumps(dict(side.arguments)),
-    ]
-    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": path, "SCT_BENCH_THREADS": str(threads)}
-    environment |= side.environment
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+    context = get_context("spawn") if side.environment else _FORKED
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=answer, args=(sender, side.function, dict(side.arguments), threads))
+    with _environment(side.environment):
+        process.start()
+    sender.close()
+    assert process.pid is not None
     with TreePeak(process.pid) as peak:
         try:
-            output, errors = process.communicate(timeout=limit_s)
-        except subprocess.TimeoutExpired:
-            return SideResult(failure=f"longer than {limit_s:.0f} s")
+            found = receiver.recv() if receiver.poll(limit_s) else {"failure": f"longer than {limit_s:.0f} s"}
+        except EOFError:
+            process.join()
+            found = {"failure": f"ended with code {process.exitcode}"}
         finally:
             _end(process)
-    lines = [line for line in output.splitlines() if line.startswith(MARK)]
-    if process.returncode or not lines:
-        return SideResult(failure=_reason(errors, process.returncode))
-    found = json.loads(lines[-1].removeprefix(MARK))
+    if "failure" in found:
+        return SideResult(failure=found["failure"])
     gib = max(peak.gib, found.pop("peak_gib"))
     return SideResult([float(found.pop("value"))], [gib], found)
 
 
-def _end(process: "subprocess.Popen[str]") -> None:
+@contextlib.contextmanager
+def _environment(added: Mapping[str, str]) -> Iterator[None]:
+    """Within, this process's environment has these variables too."""
+    before = dict(os.environ)
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _end(process: BaseProcess) -> None:
     """End the child and all that it started."""
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _reason(errors: str, code: int) -> str:
-    lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    return (lines[-1] if lines else f"ended with code {code}")[:_ERROR_CHARACTERS]
+        os.killpg(process.pid, signal.SIGKILL)  # type: ignore[arg-type]
+    process.kill()  # it may not lead a group yet
+    process.join()
 
 
 def _keep(result: SideResult, new: SideResult) -> None:

@@ -83,7 +83,7 @@ def stages(plan: Plan) -> list[Stage]:
         graphs = {"compiled with CUDA graphs": _without(mine, "no_graphs")}
         return [*against, _levers(levers, mine, off | compiled | graphs, 1200 if plan.full else 300)]
     # Compiling takes longer on a CPU than all else together: a stage of its own leaves the other levers their rounds.
-    last = [] if plan.tiny else [_levers(f"{levers}: compiling", mine, compiled, 600, None if plan.full else 1)]
+    last = [_levers(f"{levers}: compiling", mine, compiled, 600)] if plan.full and not plan.tiny else []
     return [*against, _levers(levers, mine, off, 1200 if plan.full else 360), *last]
 
 
@@ -91,9 +91,9 @@ def _without(mine: Side, lever: str) -> Side:
     return Side(mine.function, dict(mine.arguments) | {"off": lever})
 
 
-def _levers(title: str, mine: Side, others: dict[str, Side], limit_s: float, rounds: int | None = None) -> Stage:
+def _levers(title: str, mine: Side, others: dict[str, Side], limit_s: float) -> Stage:
     ratios = [Ratio("ours", name) for name in others]
-    return Stage(title, "slices/s", {"ours": mine, **others}, ratios, limit_s, rounds=rounds)
+    return Stage(title, "slices/s", {"ours": mine, **others}, ratios, limit_s)
 
 
 class StepTimer(Callback):

@@ -1,6 +1,8 @@
 """Sides that the harness calls in child processes; imports nothing heavy."""
 
+import multiprocessing
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -15,6 +17,17 @@ def failing():
 
 def sleeping():
     time.sleep(60)
+
+
+def crashing():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def surroundings(variable):
+    """What a process of its own would find: its environment, and how it would start others."""
+    print("what a side prints is nobody's")
+    start = multiprocessing.get_start_method()
+    return {"value": 1, "variable": os.environ.get(variable), "threads": os.environ["OMP_NUM_THREADS"], "start": start}
 
 
 def allocating(mib):

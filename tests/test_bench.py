@@ -69,6 +69,26 @@ def test_a_side_that_takes_too_long_is_ended():
     assert time.monotonic() - start < 50
 
 
+def test_a_side_that_dies_is_told():
+    result = quietly(made_up_stage(sides={"ours": Side(f"{SIDES}:crashing")}, ratios=[Ratio("ours")]))
+    assert result.sides["ours"].failure == "ended with code -9"
+
+
+def test_a_side_finds_what_a_script_of_its_own_would_find(capfd):
+    here = subprocess.run(
+        [sys.executable, "-c", "import multiprocessing; print(multiprocessing.get_start_method())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for environment in ({}, {"SCT_A_VARIABLE": "set"}):
+        side = Side(f"{SIDES}:surroundings", {"variable": "SCT_A_VARIABLE"}, environment)
+        found = run_stage(made_up_stage(sides={"ours": side}, ratios=[]), 1, 3, lambda _: None).sides["ours"].details
+        assert found == {"variable": environment.get("SCT_A_VARIABLE"), "threads": "3", "start": here.stdout.strip()}
+    assert "SCT_A_VARIABLE" not in os.environ
+    assert capfd.readouterr().out == ""
+
+
 def test_a_harness_that_is_ended_leaves_no_child(tmp_path):
     script = (
         "from benchmarks.harness import *\n"
