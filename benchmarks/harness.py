@@ -223,7 +223,8 @@ def run_side(side: Side, threads: int, limit_s: float) -> SideResult:
     context = get_context("spawn") if side.environment else _FORKED
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=answer, args=(sender, side.function, dict(side.arguments), threads))
-    with _environment(side.environment):
+    # several threads may be at it, and the environment is everybody's
+    with _environment(side.environment) if side.environment else contextlib.nullcontext():
         process.start()
     sender.close()
     assert process.pid is not None
