@@ -55,17 +55,24 @@ class _Watch(Callback):
             torch.cuda.synchronize()
 
 
-def profile_epoch(store: str, network: str, batch: int, device: str) -> dict[str, Any]:
-    """Busy share, waits and kernels per step of one epoch of fold 0; `value` is the busy share."""
+def profile_epoch(
+    store: str, network: str, batch: int, device: str, checkpoint_every_s: float | None = None
+) -> dict[str, Any]:
+    """Busy share, waits and kernels per step of one epoch of fold 0; `value` is the busy share.
+
+    Checkpoints are written as often as by default, or with 0 at the end of the profiled epoch too.
+    """
     from sct.preparation.store import SliceStore
     from sct.training.augment import AugmentSettings
     from sct.training.callbacks import BestAndLast, EpochTable, PatientStopping
     from sct.training.datamodule import SliceDataModule
+    from sct.training.fitting import TrainerSettings
     from sct.training.folds import FoldPlan
     from sct.training.machine import choose_precision, prepared_machine
     from sct.training.task import SynthesisTask
 
     torch.set_num_threads(threads())
+    every_s = TrainerSettings().checkpoint_every_s if checkpoint_every_s is None else checkpoint_every_s
     slices = SliceStore(Path(store))
     records = {pid: slices.record(pid) for pid in slices.participant_ids}
     n_slices = {pid: record.n_slices for pid, record in records.items()}
@@ -80,7 +87,12 @@ def profile_epoch(store: str, network: str, batch: int, device: str) -> dict[str
             devices=1,
             precision=choose_precision("auto", torch.device(device)),  # type: ignore[arg-type]
             max_epochs=_EPOCHS,
-            callbacks=[watch, BestAndLast(folder), PatientStopping(_EPOCHS), EpochTable(folder / "metrics.csv")],
+            callbacks=[
+                watch,
+                BestAndLast(folder, every_s),
+                PatientStopping(_EPOCHS),
+                EpochTable(folder / "metrics.csv"),
+            ],
             logger=False,
             num_sanity_val_steps=0,
             use_distributed_sampler=False,

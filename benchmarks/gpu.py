@@ -51,6 +51,7 @@ from benchmarks.page import write_page  # noqa: E402
 __all__ = ["main"]
 
 _CELLS = [f"cells:{model}:{loss}" for model in MODELS for loss in LOSSES]
+_PROFILE = "benchmarks.epoch_profile:profile_epoch"
 BUSY_TARGET, SEVERAL_TARGET = 0.95, 1.3
 STEPS = (
     "cohort",
@@ -165,9 +166,14 @@ def _stages_of(name: str, plan: Plan) -> list[Stage]:
 def _profile_stage(job: Job) -> Stage:
     names = list(networks.NETWORKS)[:1] if job.plan.tiny else list(networks.NETWORKS)
     common = {"store": str(job.store), "batch": 8 if job.plan.tiny else 128, "device": job.plan.device}
-    title = {name: networks.NETWORKS[name] for name in names}
-    sides = {title[name]: Side("benchmarks.epoch_profile:profile_epoch", common | {"network": name}) for name in names}
-    return Stage("GPU busy in an epoch", "of the epoch", sides, [Ratio(name, None, BUSY_TARGET) for name in sides], 300)
+    sides, ratios = {}, []
+    for name in names:
+        title, arguments = networks.NETWORKS[name], common | {"network": name}
+        sides[title] = Side(_PROFILE, arguments)
+        sides[f"{title}, checkpoints at its end"] = Side(_PROFILE, arguments | {"checkpoint_every_s": 0.0})
+        ratios.append(Ratio(title, None, BUSY_TARGET))
+    ratios += [Ratio(name, None) for name in sides if name not in networks.NETWORKS.values()]
+    return Stage("GPU busy in an epoch", "of the epoch", sides, ratios, 300)
 
 
 def run_cell(job: Job, model: str, loss: str) -> dict[str, Any]:
