@@ -26,7 +26,13 @@ from sct.training.callbacks import BestAndLast, EpochTable, PatientStopping
 from sct.training.checkpoint import read_checkpoint
 from sct.training.checkpoint_io import AtomicCheckpointIO
 from sct.training.datamodule import SliceDataModule
-from sct.training.machine import choose_compile, choose_precision, compiled_training, prepared_machine
+from sct.training.machine import (
+    choose_compile,
+    choose_precision,
+    compile_fault,
+    compiled_training,
+    prepared_machine,
+)
 from sct.training.resume import checkpoint_to_resume
 from sct.training.task import SynthesisTask
 
@@ -133,15 +139,15 @@ def fit(
     Writes `best.ckpt`, `last.ckpt` and `metrics.csv` into `folder`.
 
     Raises:
-        SctError: Training diverged in its first epoch, `last.ckpt` is not of this training, a file cannot be written.
+        SctError: Training diverged in its first epoch, `last.ckpt` is not of this training, a file cannot be written,
+            or torch cannot compile where that is asked for.
     """
     last = checkpoint_to_resume(folder, task)
     best_and_last = BestAndLast(folder, settings.checkpoint_every_s)
     stopping = PatientStopping(settings.patience)
     table = EpochTable(folder / "metrics.csv")
     trainer = _trainer(settings, [best_and_last, stopping, table, _EpochLines(table), _EqualBuffers()], loggers, folder)
-    batches = -(-len(datamodule.train_slices) // datamodule.batch_size)
-    compiled = choose_compile(settings.compile, settings.device(), batches, settings.max_epochs)
+    compiled = _compiles(settings, -(-len(datamodule.train_slices) // datamodule.batch_size))
     if compiled and settings.device().type == "cuda":
         datamodule.compile_maps()
     with _signals_told(), compiled_training(task.network) if compiled else nullcontext():
@@ -156,6 +162,18 @@ def fit(
         precision=choose_precision(settings.precision, settings.device()),
         compiled=compiled,
     )
+
+
+def _compiles(settings: TrainerSettings, steps_per_epoch: int) -> bool:
+    """Whether to compile: a machine without a compiler trains without, unless it is told to compile."""
+    if not choose_compile(settings.compile, settings.device(), steps_per_epoch, settings.max_epochs):
+        return False
+    fault = compile_fault(settings.device())
+    if fault and settings.compile != "auto":
+        raise SctError(f"trainer.compile={settings.compile}: torch cannot compile here ({fault}); false trains without")
+    if fault:
+        print(f"trained without compiling, which torch cannot do here: {fault}", file=sys.stderr)
+    return not fault
 
 
 @prepared_machine()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-__all__ = ["choose_compile", "choose_precision", "compiled_training", "prepared_machine"]
+__all__ = ["choose_compile", "choose_precision", "compile_fault", "compiled_training", "prepared_machine"]
 
 _EXPECTED_EPOCHS = 30
 """Epochs that a training is expected to last: patience ends it long before `max_epochs`. An assumption, on the long
@@ -57,6 +57,19 @@ def choose_compile(wanted: bool | str, device: torch.device, steps_per_epoch: in
         return bool(wanted)
     steps = steps_per_epoch * min(max_epochs, _EXPECTED_EPOCHS)
     return device.type == "cuda" and steps >= _COMPILE_PAYS_AFTER_STEPS
+
+
+def compile_fault(device: torch.device) -> str:
+    """Why torch cannot compile for a device on this machine, say for want of a C++ compiler: tried on a trifle.
+
+    Returns:
+        One line; empty when it can.
+    """
+    try:
+        torch.compile(lambda x: x.sin() + 1)(torch.zeros(8, device=device))
+    except RuntimeError as error:  # what dynamo's exceptions are
+        return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return ""
 
 
 @contextmanager

@@ -5,8 +5,10 @@ import torch
 from torch import nn
 from torch._dynamo.testing import CompileCounter
 
+from sct.core.errors import SctError
 from sct.models.light_unet import LightUNet
-from sct.training.machine import choose_compile, compiled_training
+from sct.training.fitting import TrainerSettings, _compiles
+from sct.training.machine import choose_compile, compile_fault, compiled_training
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
 
@@ -25,6 +27,24 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
 )
 def test_compiling_must_repay_itself(wanted, device, steps_per_epoch, max_epochs, compiles):
     assert choose_compile(wanted, device, steps_per_epoch, max_epochs) == compiles
+
+
+def test_a_machine_without_a_compiler_is_told(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))  # what was compiled before needs none
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (None, str(tmp_path / "g++")))
+    torch._dynamo.reset()
+    fault = compile_fault(CPU)
+    assert "C++ compiler" in fault
+    assert "\n" not in fault
+
+
+def test_without_a_compiler_only_who_asked_for_one_is_stopped(monkeypatch, capsys):
+    monkeypatch.setattr("sct.training.fitting.choose_compile", lambda *_: True)  # as a long training on a GPU
+    monkeypatch.setattr("sct.training.fitting.compile_fault", lambda _: "no compiler")
+    assert not _compiles(TrainerSettings(accelerator="cpu"), 10)
+    assert "without compiling, which torch cannot do here: no compiler" in capsys.readouterr().err
+    with pytest.raises(SctError, match=r"trainer.compile=True: .*no compiler.*; false trains without"):
+        _compiles(TrainerSettings(accelerator="cpu", compile=True), 10)
 
 
 def test_one_graph_is_compiled_whatever_is_predicted_beside_training():
