@@ -18,7 +18,7 @@ from pytorch_lightning.callbacks import Checkpoint, EarlyStopping
 
 from sct.core.errors import SctError
 from sct.core.files import write_text
-from sct.training.checkpoint_io import HeldCheckpointIO
+from sct.training.checkpoint_io import AtomicCheckpointIO, HeldCheckpointIO
 
 __all__ = ["BestAndLast", "EpochTable", "PatientStopping"]
 
@@ -47,13 +47,13 @@ class PatientStopping(EarlyStopping):
 class BestAndLast(Checkpoint):
     """Keeps `best.ckpt` (weights of the smallest `val_loss`) and `last.ckpt` (everything, of the last whole epoch).
 
-    They are held in memory and written at the end of the first epoch, then at that of each epoch when `every_s` have
-    passed, and when training ends, is interrupted or fails. Both are replaced atomically: a kill at any moment, with no
-    time for anything, leaves a `last.ckpt` from which the run goes on to the same result.
+    Both are replaced atomically: a kill at any moment leaves a `last.ckpt` from which the run goes on to the same
+    result. With `every_s`, copies are held in memory. They are written at the end of the first epoch, then at that of
+    each epoch when so long has passed, and when training ends, is interrupted or fails.
 
     Args:
         folder: Where they are written.
-        every_s: Seconds between writings at least; 0 for each epoch.
+        every_s: Seconds between writings at least; 0 to hold nothing, as several processes must, which wait for a file.
 
     Attributes:
         best_epoch: Number of the best epoch, from 0; None before the first.
@@ -64,7 +64,7 @@ class BestAndLast(Checkpoint):
         super().__init__()
         self._every_s = every_s
         self._written_s = -math.inf
-        self._files = HeldCheckpointIO()
+        self._held = HeldCheckpointIO() if every_s > 0 else None
         self.best_path = Path(folder) / "best.ckpt"
         self.last_path = Path(folder) / "last.ckpt"
         self.best_epoch: int | None = None
@@ -72,10 +72,10 @@ class BestAndLast(Checkpoint):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Have the trainer write and read checkpoints safely."""
-        trainer.strategy.checkpoint_io = self._files
+        trainer.strategy.checkpoint_io = self._held or AtomicCheckpointIO()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Hold the epoch's state, and write it when it is time.
+        """Keep the epoch's state, and write it when it is time.
 
         Raises:
             SctError: The first epoch's validation loss is not finite, or a file cannot be written.
@@ -90,20 +90,25 @@ class BestAndLast(Checkpoint):
         elif self.best_epoch is None:
             raise SctError(f"the validation loss of the first epoch is {val_loss}: training diverged; lower the rate")
         trainer.save_checkpoint(self.last_path)
-        if time.monotonic() - self._written_s >= self._every_s:
-            self._files.write()
-            self._written_s = time.monotonic()
+        if self._held is not None:
+            self._held.hold()
+            if time.monotonic() - self._written_s >= self._every_s:
+                self._held.write()
+                self._written_s = time.monotonic()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write what is still held."""
-        self._files.write()
+        if self._held is not None:
+            self._held.write()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Write what is still held; where that fails too, the exception is what is told, and this only beside it."""
+        if self._held is None:
+            return
         try:
-            self._files.write()
-        except SctError as error:
-            print(error, file=sys.stderr)
+            self._held.write()
+        except Exception as error:  # after a fault of a GPU nothing can be read from it
+            print(f"what was held since the last checkpoint is lost: {error}", file=sys.stderr)
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run must know."""

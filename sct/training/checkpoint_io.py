@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from sct.core.errors import SctError
 from sct.core.files import atomic_path
 from sct.training.checkpoint import read_checkpoint
 
@@ -39,26 +40,39 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class HeldCheckpointIO(AtomicCheckpointIO):
-    """Holds a copy of the newest checkpoint of each path, where its tensors are, until it is told to write them.
+    """Holds copies of the newest checkpoints, where their tensors are, until it is told to write them.
 
-    Writing takes longer than an epoch of a small cohort on a fast GPU; a copy within its memory takes next to nothing.
+    A copy within a GPU's memory takes next to nothing, a file a tenth or more of a small cohort's epoch there.
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self._saved: dict[Path, dict[str, Any]] = {}
         self._held: dict[Path, dict[str, Any]] = {}
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Hold a copy instead of what was held for this path."""
-        self._held.pop(Path(path), None)  # so that the order is that of the newest
-        self._held[Path(path)] = deepcopy(checkpoint)
+        """Copy a checkpoint; it is not held before `hold`."""
+        self._saved[Path(path)] = deepcopy(checkpoint)
+
+    def hold(self) -> None:
+        """What was saved since the last time is held, all at once, instead of what was held for the same paths.
+
+        So an interrupt leaves checkpoints that belong together.
+        """
+        others = {path: checkpoint for path, checkpoint in self._held.items() if path not in self._saved}
+        self._held = others | self._saved
+        self._saved = {}
 
     def write(self) -> None:
-        """Write what is held, in the order in which it came.
+        """Write what is held, oldest first; after an interrupt, what was not written is still held.
 
         Raises:
             SctError: A file cannot be written; those after it are let go, since they may count on it.
         """
-        held, self._held = self._held, {}
-        for path, checkpoint in held.items():
-            super().save_checkpoint(checkpoint, path)
+        try:
+            for path in list(self._held):
+                super().save_checkpoint(self._held[path], path)
+                del self._held[path]
+        except SctError:
+            self._held = {}
+            raise

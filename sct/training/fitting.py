@@ -26,13 +26,7 @@ from sct.training.callbacks import BestAndLast, EpochTable, PatientStopping
 from sct.training.checkpoint import read_checkpoint
 from sct.training.checkpoint_io import AtomicCheckpointIO
 from sct.training.datamodule import SliceDataModule
-from sct.training.machine import (
-    choose_compile,
-    choose_precision,
-    compile_fault,
-    compiled_training,
-    prepared_machine,
-)
+from sct.training.machine import choose_compile, choose_precision, compiled_training, prepared_machine
 from sct.training.resume import checkpoint_to_resume
 from sct.training.task import SynthesisTask
 
@@ -54,7 +48,8 @@ class TrainerSettings:
         accelerator: One of `ACCELERATORS`.
         devices: Processes, one device each; they share the batches. Several need `processes.run_together`.
         compile: Whether `torch.compile` is used; `auto` where the expected steps pay for it.
-        checkpoint_every_s: Seconds between writings of checkpoints at least, 0 for each epoch; see `BestAndLast`.
+        checkpoint_every_s: Seconds between writings of checkpoints at least, 0 for each epoch; see `BestAndLast`. With
+            several devices they are written each epoch.
     """
 
     max_epochs: int = 100
@@ -143,16 +138,17 @@ def fit(
             or torch cannot compile where that is asked for.
     """
     last = checkpoint_to_resume(folder, task)
-    best_and_last = BestAndLast(folder, settings.checkpoint_every_s)
+    best_and_last = BestAndLast(folder, settings.checkpoint_every_s if settings.devices == 1 else 0.0)
     stopping = PatientStopping(settings.patience)
     table = EpochTable(folder / "metrics.csv")
     trainer = _trainer(settings, [best_and_last, stopping, table, _EpochLines(table), _EqualBuffers()], loggers, folder)
-    compiled = _compiles(settings, -(-len(datamodule.train_slices) // datamodule.batch_size))
+    batches = -(-len(datamodule.train_slices) // datamodule.batch_size)
+    compiled = choose_compile(settings.compile, settings.device(), batches, settings.max_epochs)
     if compiled and settings.device().type == "cuda":
         datamodule.compile_maps()
     with _signals_told(), compiled_training(task.network) if compiled else nullcontext():
         trainer.fit(task, datamodule, ckpt_path=last)
-    task.load_state_dict(read_checkpoint(best_and_last.best_path)["state_dict"])
+    task.load_state_dict(_best_weights(best_and_last))
     speeds = [row["train_slices_per_s"] for row in table.rows[1:] or table.rows]
     return FitRecord(
         epochs=len(table.rows),
@@ -164,16 +160,19 @@ def fit(
     )
 
 
-def _compiles(settings: TrainerSettings, steps_per_epoch: int) -> bool:
-    """Whether to compile: a machine without a compiler trains without, unless it is told to compile."""
-    if not choose_compile(settings.compile, settings.device(), steps_per_epoch, settings.max_epochs):
-        return False
-    fault = compile_fault(settings.device())
-    if fault and settings.compile != "auto":
-        raise SctError(f"trainer.compile={settings.compile}: torch cannot compile here ({fault}); false trains without")
-    if fault:
-        print(f"trained without compiling, which torch cannot do here: {fault}", file=sys.stderr)
-    return not fault
+def _best_weights(kept: BestAndLast) -> dict[str, Tensor]:
+    """Those of `best.ckpt`, which must be of the epoch that the training knows as its best.
+
+    A run killed between the two files has a newer one; going on makes it again, unless on another machine.
+    """
+    found = read_checkpoint(kept.best_path)
+    if found["epoch"] != kept.best_epoch:
+        raise SctError(
+            f"{kept.best_path}: of epoch {found['epoch']}, but the best of this training is {kept.best_epoch}; "
+            "remove the folder to begin anew"
+        )
+    weights: dict[str, Tensor] = found["state_dict"]
+    return weights
 
 
 @prepared_machine()
@@ -211,7 +210,7 @@ def _signals_told() -> Iterator[None]:
     try:
         yield
     except SIGTERMException as stop:
-        print("terminated; the same command goes on from the last whole epoch", file=sys.stderr)
+        print("terminated; the same command goes on from its last checkpoint", file=sys.stderr)
         raise SystemExit(128 + signal.SIGTERM) from stop
     except SystemExit as stop:
         if isinstance(stop.__context__, KeyboardInterrupt):

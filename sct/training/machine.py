@@ -2,11 +2,14 @@
 
 import ctypes
 import platform
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+
+from sct.core.errors import SctError
 
 __all__ = ["choose_compile", "choose_precision", "compile_fault", "compiled_training", "prepared_machine"]
 
@@ -45,29 +48,38 @@ def choose_precision(wanted: str, device: torch.device) -> str:
 
 
 def choose_compile(wanted: bool | str, device: torch.device, steps_per_epoch: int, max_epochs: int) -> bool:
-    """Whether to compile the network: `auto` does on a GPU when so many training steps are expected that they repay it.
+    """Whether to compile: `auto` does on a GPU when so many training steps are expected that they repay it.
 
     Args:
-        wanted: True, False or `auto`.
+        wanted: True, False or `auto`, which does without where torch cannot compile.
         device: The training device.
         steps_per_epoch: Training batches of an epoch.
         max_epochs: Epochs at most.
+
+    Raises:
+        SctError: It is wanted, and torch cannot compile here.
     """
-    if wanted != "auto":
-        return bool(wanted)
     steps = steps_per_epoch * min(max_epochs, _EXPECTED_EPOCHS)
-    return device.type == "cuda" and steps >= _COMPILE_PAYS_AFTER_STEPS
+    repays = device.type == "cuda" and steps >= _COMPILE_PAYS_AFTER_STEPS
+    if not (repays if wanted == "auto" else wanted):
+        return False
+    fault = compile_fault(device)
+    if fault and wanted != "auto":
+        raise SctError(f"trainer.compile={wanted}: torch cannot compile here ({fault}); false trains without")
+    if fault:
+        print(f"training without compiling, which torch cannot do here: {fault}", file=sys.stderr)
+    return not fault
 
 
 def compile_fault(device: torch.device) -> str:
-    """Why torch cannot compile for a device on this machine, say for want of a C++ compiler: tried on a trifle.
+    """Why torch cannot compile for a kind of device on this machine, say for want of a C++ compiler; tried on a trifle.
 
     Returns:
         One line; empty when it can.
     """
     try:
-        torch.compile(lambda x: x.sin() + 1)(torch.zeros(8, device=device))
-    except RuntimeError as error:  # what dynamo's exceptions are
+        torch.compile(lambda x: x.sin() + 1)(torch.zeros(8, device=device.type))
+    except Exception as error:  # dynamo's, those of its back ends, and files that cannot be written
         return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return ""
 

@@ -128,8 +128,10 @@ def test_held_checkpoints_are_written_newest_last_and_none_after_one_that_failed
     """`last.ckpt` tells which epoch is the best: it must never be newer than `best.ckpt`."""
     best, last = tmp_path / "best.ckpt", tmp_path / "last.ckpt"
     files, written = HeldCheckpointIO(), []
-    for path, epoch in ((best, 0), (last, 0), (last, 1), (best, 2), (last, 2)):
-        files.save_checkpoint({"epoch": epoch}, path)
+    for saved in ({best: 0, last: 0}, {last: 1}, {best: 2, last: 2}):
+        for path, epoch in saved.items():
+            files.save_checkpoint({"epoch": epoch}, path)
+        files.hold()
     assert not list(tmp_path.iterdir())
     replace = Path.replace
     monkeypatch.setattr(Path, "replace", lambda self, to: (written.append(to), replace(self, to)))
@@ -138,6 +140,7 @@ def test_held_checkpoints_are_written_newest_last_and_none_after_one_that_failed
     assert [read_checkpoint(path)["epoch"] for path in written] == [2, 2]
     for path in (best, last):
         files.save_checkpoint({"epoch": 3, "weights": torch.zeros(1000)}, path)
+    files.hold()
     with full_after(0), pytest.raises(SctError, match=r"best\.ckpt: cannot be written"):
         files.write()
     files.write()

@@ -7,7 +7,6 @@ from torch._dynamo.testing import CompileCounter
 
 from sct.core.errors import SctError
 from sct.models.light_unet import LightUNet
-from sct.training.fitting import TrainerSettings, _compiles
 from sct.training.machine import choose_compile, compile_fault, compiled_training
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
@@ -25,7 +24,8 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
         ("auto", GPU, 400, 100, True),
     ],
 )
-def test_compiling_must_repay_itself(wanted, device, steps_per_epoch, max_epochs, compiles):
+def test_compiling_must_repay_itself(wanted, device, steps_per_epoch, max_epochs, compiles, monkeypatch):
+    monkeypatch.setattr("sct.training.machine.compile_fault", lambda _: "")
     assert choose_compile(wanted, device, steps_per_epoch, max_epochs) == compiles
 
 
@@ -39,12 +39,12 @@ def test_a_machine_without_a_compiler_is_told(monkeypatch, tmp_path):
 
 
 def test_without_a_compiler_only_who_asked_for_one_is_stopped(monkeypatch, capsys):
-    monkeypatch.setattr("sct.training.fitting.choose_compile", lambda *_: True)  # as a long training on a GPU
-    monkeypatch.setattr("sct.training.fitting.compile_fault", lambda _: "no compiler")
-    assert not _compiles(TrainerSettings(accelerator="cpu"), 10)
+    monkeypatch.setattr("sct.training.machine.compile_fault", lambda _: "no compiler")
+    assert not choose_compile("auto", GPU, 10**5, 1)
     assert "without compiling, which torch cannot do here: no compiler" in capsys.readouterr().err
+    assert not choose_compile(False, GPU, 10**5, 1)
     with pytest.raises(SctError, match=r"trainer.compile=True: .*no compiler.*; false trains without"):
-        _compiles(TrainerSettings(accelerator="cpu", compile=True), 10)
+        choose_compile(True, CPU, 1, 1)
 
 
 def test_one_graph_is_compiled_whatever_is_predicted_beside_training():

@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from copy import deepcopy
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from sct.core.errors import SctError
 from sct.models.light_unet import LightUNet
 from sct.training.callbacks import BestAndLast
 from sct.training.checkpoint import read_checkpoint
+from sct.training.fitting import _best_weights
 from sct.training.resume import checkpoint_to_resume
 
 
@@ -127,6 +129,56 @@ def test_what_is_no_state_of_this_training_is_refused(store, tmp_path):
         checkpoint_to_resume(tmp_path, make_task())
     (tmp_path / "last.ckpt").unlink()
     assert checkpoint_to_resume(tmp_path, make_task()) is None
+
+
+@pytest.mark.parametrize(("what", "nth"), [("deepcopy", n) for n in (3, 4, 5, 6)] + [("torch.save", n) for n in (3, 4)])
+def test_an_interrupt_while_copying_or_writing_leaves_files_that_belong_together(
+    store, tmp_path, monkeypatch, what, nth
+):
+    straight = train(store, tmp_path / "straight", 4)
+    folder, calls = tmp_path / "interrupted", []
+    untouched = {"deepcopy": deepcopy, "torch.save": torch.save}[what]
+
+    def interrupted(*arguments):
+        calls.append(what)
+        if len(calls) == nth:
+            raise Killed
+        return untouched(*arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(f"sct.training.checkpoint_io.{what}", interrupted)
+        make_trainer(4, run_callbacks(folder, every_s=1e9)).fit(make_task(), datamodule=make_data(store))
+    last = read_checkpoint(folder / "last.ckpt")
+    best_epoch = next(state["best_epoch"] for state in last["callbacks"].values() if "best_epoch" in state)
+    assert read_checkpoint(folder / "best.ckpt")["epoch"] == best_epoch
+    assert last["epoch"] == len(rows(folder)) - (2 if what == "deepcopy" else 1)
+    assert_same(weights(straight), weights(train(store, folder, 4, resume=True)))
+
+
+def test_what_cannot_be_written_after_a_fault_is_told_beside_it(store, tmp_path, monkeypatch, capsys):
+    callbacks = [*run_callbacks(tmp_path, every_s=1e9), KillAt(2, 1)]
+
+    def of_a_broken_gpu(*_):
+        raise RuntimeError("every later call fails too")
+
+    written = torch.save
+    monkeypatch.setattr(
+        "sct.training.checkpoint_io.torch.save",
+        lambda *a: written(*a) if len(rows(tmp_path)) < 2 else of_a_broken_gpu(),
+    )
+    with pytest.raises(Killed):
+        make_trainer(4, callbacks).fit(make_task(), datamodule=make_data(store))
+    assert "what was held since the last checkpoint is lost: every later call" in capsys.readouterr().err
+
+
+def test_weights_of_another_epoch_than_the_best_are_refused(store, tmp_path):
+    train(store, tmp_path, 2)
+    kept = BestAndLast(tmp_path)
+    kept.best_epoch = read_checkpoint(kept.best_path)["epoch"]
+    assert "network.output.convolution.weight" in _best_weights(kept)
+    kept.best_epoch += 1
+    with pytest.raises(SctError, match=r"best.ckpt: of epoch \d, but the best of this training is \d; remove"):
+        _best_weights(kept)
 
 
 def test_held_checkpoints_are_written_at_the_end(store, tmp_path):
