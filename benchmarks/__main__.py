@@ -53,11 +53,12 @@ def main(words: list[str] | None = None) -> int:
                     stage = replace(stage, ratios=[replace(ratio, target=None) for ratio in stage.ratios])
                 results.append(run_stage(stage, repeats, chosen.threads, lambda line: print(line, flush=True)))
     table = ratio_table(results)
-    mode = "full" if chosen.full else "tiny: the figures mean nothing" if chosen.tiny else "quick"
+    words = " ".join(["python -m benchmarks", *(["--full"] if chosen.full else []), *chosen.modules])
+    note = "tiny: the figures mean nothing, " if chosen.tiny else ""
     took = f"{(time.monotonic() - start) / 60:.0f} minutes"
-    page = write_page(
-        chosen.out, results, describe(device), f"`make bench`, {mode}, {device}, {repeats} rounds at most, {took}."
-    )
+    mode = f"`{words}`, {note}{device}, {repeats} rounds at most, {took}."
+    what = "-".join([*(["full"] if chosen.full else []), *chosen.modules])
+    page = write_page(chosen.out, results, describe(device), mode, what=what)
     print(f"\n{table}\n{page}")
     return int(any(side.failure for result in results for side in result.sides.values()))
 

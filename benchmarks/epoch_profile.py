@@ -8,6 +8,7 @@ import tempfile
 import time
 import warnings
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,41 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from benchmarks import networks
 from benchmarks.child import threads
+from benchmarks.harness import Ratio, RatioRow, Side, SideResult, Stage
 
-__all__ = ["busy_share", "profile_epoch"]
+__all__ = ["busy_rows", "busy_share", "device_work", "profile_epoch", "stage"]
 
+BUSY_TARGET = 0.95
+WRITING = ", checkpoints at its end"
 _PROFILED, _WATCHED, _EPOCHS = 2, 3, 5
 _WAITS = ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize")
+
+
+def stage(store: Path, names: Sequence[str], batch: int, device: str) -> Stage:
+    """An epoch of each network without writing of checkpoints, and one with it."""
+    sides = {}
+    for name in names:
+        for title, every_s in ((networks.NETWORKS[name], 1e9), (f"{networks.NETWORKS[name]}{WRITING}", 0.0)):
+            arguments = {"store": str(store), "network": name, "batch": batch, "device": device}
+            sides[title] = Side(f"{__name__}:profile_epoch", arguments | {"checkpoint_every_s": every_s})
+    return Stage("GPU busy in an epoch", "of the epoch", sides, [Ratio(name) for name in sides], 300, derive=busy_rows)
+
+
+def busy_rows(sides: Mapping[str, SideResult]) -> list[RatioRow]:
+    """How busy a GPU is on average: in an epoch without writing, less the share of the time that writing takes."""
+    from sct.training.fitting import TrainerSettings
+
+    every_s, rows = TrainerSettings().checkpoint_every_s, []
+    for name, plain in sides.items():
+        if name.endswith(WRITING):
+            continue
+        writing, shares = sides[f"{name}{WRITING}"], []
+        if not (plain.failure or writing.failure):
+            write_s = max(0.0, writing.details["epoch_s"] - plain.details["epoch_s"])
+            shares = [value * every_s / (every_s + write_s) for value in plain.values]
+        title = f"{name}, writing every {every_s:g} s"
+        rows.append(RatioRow.of(title, shares, BUSY_TARGET, plain.failure or writing.failure))
+    return rows
 
 
 class _Watch(Callback):
@@ -55,24 +86,17 @@ class _Watch(Callback):
             torch.cuda.synchronize()
 
 
-def profile_epoch(
-    store: str, network: str, batch: int, device: str, checkpoint_every_s: float | None = None
-) -> dict[str, Any]:
-    """Busy share, waits and kernels per step of one epoch of fold 0; `value` is the busy share.
-
-    Checkpoints are written as often as by default, or with 0 at the end of the profiled epoch too.
-    """
+def profile_epoch(store: str, network: str, batch: int, device: str, checkpoint_every_s: float) -> dict[str, Any]:
+    """Busy share, waits and kernels per step of one epoch of fold 0; `value` is the busy share."""
     from sct.preparation.store import SliceStore
     from sct.training.augment import AugmentSettings
     from sct.training.callbacks import BestAndLast, EpochTable, PatientStopping
     from sct.training.datamodule import SliceDataModule
-    from sct.training.fitting import TrainerSettings
     from sct.training.folds import FoldPlan
     from sct.training.machine import choose_precision, prepared_machine
     from sct.training.task import SynthesisTask
 
     torch.set_num_threads(threads())
-    every_s = TrainerSettings().checkpoint_every_s if checkpoint_every_s is None else checkpoint_every_s
     slices = SliceStore(Path(store))
     records = {pid: slices.record(pid) for pid in slices.participant_ids}
     n_slices = {pid: record.n_slices for pid, record in records.items()}
@@ -89,7 +113,7 @@ def profile_epoch(
             max_epochs=_EPOCHS,
             callbacks=[
                 watch,
-                BestAndLast(folder, every_s),
+                BestAndLast(folder, checkpoint_every_s),
                 PatientStopping(_EPOCHS),
                 EpochTable(folder / "metrics.csv"),
             ],
@@ -105,7 +129,7 @@ def profile_epoch(
     places = Counter(f"{Path(warning.filename).name}:{warning.lineno}" for warning in waits)
     steps = -(-len(data.train_slices) // batch)
     events = watch.profiler.events() or []
-    kernels = [e for e in events if e.device_type == torch.autograd.DeviceType.CUDA]
+    kernels = device_work(events)
     spans = [(e.time_range.start, e.time_range.end) for e in kernels]
     return {
         "value": busy_share(spans, watch.seconds * 1e6),
@@ -117,6 +141,12 @@ def profile_epoch(
         "waits_in_epoch": sum(e.name in _WAITS for e in events),
         "longest": _longest(kernels),
     }
+
+
+def device_work(events: Iterable[Any]) -> list[Any]:
+    """What the device did: not the ranges that annotate it, which reach over the gaps between its kernels."""
+    on_device = (e for e in events if e.device_type == torch.autograd.DeviceType.CUDA)
+    return [e for e in on_device if not getattr(e, "is_user_annotation", False)]
 
 
 def busy_share(spans: list[tuple[float, float]], whole: float) -> float:

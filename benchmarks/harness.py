@@ -105,8 +105,8 @@ class SideResult:
 
     Attributes:
         values: One per round, in the stage's unit.
-        peaks_gib: Peak memory of its processes together, one per round.
-        details: What else the last round told.
+        peaks_gib: Peak memory of its processes together, in the rounds in which they started anew.
+        details: What else the first round told, in which nothing was done before.
         failure: Why it failed; empty when it did not.
     """
 
@@ -200,7 +200,7 @@ def run_stage(stage: Stage, repeats: int, threads: int, say: Callable[[str], Non
         for name, side in stage.sides.items():
             if results[name].failure:
                 continue
-            _keep(results[name], run_side(side, threads, stage.limit_s))
+            _keep(results[name], run_side(side, threads, stage.limit_s, anew=number == 0))
             say(f"  {name}: {_last(results[name], stage.unit)}")
         longest = max(longest, time.monotonic() - began)
     rows = [_row(ratio, stage.unit, results) for ratio in stage.ratios]
@@ -218,9 +218,17 @@ def load_once(modules: Sequence[str], threads: int) -> None:
     _FORKED.set_forkserver_preload(list(modules))
 
 
-def run_side(side: Side, threads: int, limit_s: float) -> SideResult:
-    """One call in a child process."""
-    context = get_context("spawn") if side.environment else _FORKED
+def run_side(side: Side, threads: int, limit_s: float, anew: bool = True) -> SideResult:
+    """One call in a child process.
+
+    Args:
+        side: What is called.
+        threads: On the CPU.
+        limit_s: It is ended after so long.
+        anew: Start Python anew, instead of forking a process that has the libraries, whose memory is not all its own.
+    """
+    anew = anew or bool(side.environment)
+    context = get_context("spawn") if anew else _FORKED
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=answer, args=(sender, side.function, dict(side.arguments), threads))
     # several threads may be at it, and the environment is everybody's
@@ -238,8 +246,8 @@ def run_side(side: Side, threads: int, limit_s: float) -> SideResult:
             _end(process)
     if "failure" in found:
         return SideResult(failure=found["failure"])
-    gib = max(peak.gib, found.pop("peak_gib"))
-    return SideResult([float(found.pop("value"))], [gib], found)
+    own_gib = found.pop("peak_gib")
+    return SideResult([float(found.pop("value"))], [max(peak.gib, own_gib)] if anew else [], found)
 
 
 @contextlib.contextmanager
@@ -265,12 +273,12 @@ def _end(process: BaseProcess) -> None:
 def _keep(result: SideResult, new: SideResult) -> None:
     result.values += new.values
     result.peaks_gib += new.peaks_gib
-    result.details = new.details or result.details
+    result.details = result.details or new.details
     result.failure = new.failure
 
 
 def _last(result: SideResult, unit: str) -> str:
-    return result.failure or f"{result.values[-1]:.3g} {unit}, {result.peaks_gib[-1]:.2f} GiB"
+    return result.failure or f"{result.values[-1]:.3g} {unit}, {max(result.peaks_gib):.2f} GiB"
 
 
 def _row(ratio: Ratio, unit: str, results: Mapping[str, SideResult]) -> RatioRow:

@@ -157,8 +157,8 @@ def stages(plan: Plan) -> list[Stage]:
     # VGG U-Net is bound by arithmetic: its floor is the ceiling of operations
     targets = {"Light U-Net, training": 0.3, "VGG U-Net, training": 0.5} if plan.device == "cuda" else {}
     ratios = [Ratio(name, None, targets.get(name)) for name in sides]
-    once = None if plan.full or plan.device == "cuda" else 1
-    return [Stage("Share of the floor", "of floor", sides, ratios, 600 if plan.full else 150, rounds=once)]
+    rounds = None if plan.full or plan.device == "cuda" else 2
+    return [Stage("Share of the floor", "of floor", sides, ratios, 600 if plan.full else 150, rounds=rounds)]
 
 
 def share_of_floor(

@@ -30,9 +30,14 @@ def ratio_table(results: Sequence[StageResult]) -> str:
 
 
 def write_page(
-    folder: Path, results: Sequence[StageResult], machine: dict[str, Any], mode: str, texts: Sequence[str] = ()
+    folder: Path,
+    results: Sequence[StageResult],
+    machine: dict[str, Any],
+    mode: str,
+    texts: Sequence[str] = (),
+    what: str = "",
 ) -> Path:
-    """Write `<date>-<machine kind>.md` and `.json`; a later run of the day replaces an earlier one's page.
+    """Write `<date>-<what>-<machine kind>.md` and `.json`; the day's next run of the same replaces its page.
 
     Args:
         folder: Where.
@@ -40,10 +45,11 @@ def write_page(
         machine: What `machine.describe` tells.
         mode: What was run, for the page's head.
         texts: Further sections in Markdown.
+        what: Of the file's name; nothing for `make bench`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     today = date.today().isoformat()
-    path = folder / f"{today}-{kind(machine)}.md"
+    path = folder / f"{'-'.join(filter(None, (today, what, kind(machine))))}.md"
     sections = [_head(machine, mode, today), ratio_table(results), *(_sides(result) for result in results), *texts]
     path.write_text("\n".join(sections), encoding="utf-8")
     stored = {"format": FORMAT, "date": today, "mode": mode, "machine": machine}
@@ -56,7 +62,8 @@ def _head(machine: dict[str, Any], mode: str, today: str) -> str:
     facts = "\n".join(f"- {name.replace('_', ' ')}: {value}" for name, value in machine.items())
     return (
         f"# Benchmarks, {today}\n\n{mode}\n\n{facts}\n\nRatios are taken within a round, in which all sides run one "
-        "after the other, each in its own process; more than 1 is better. `limit 30` is limit over measured.\n"
+        "after the other, each in its own process; more than 1 is better. `limit 30` is limit over measured. Memory "
+        "and notes are of the first round.\n"
     )
 
 

@@ -14,6 +14,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import torch
 from pytorch_lightning import Callback, Trainer
@@ -32,7 +33,7 @@ from sct.training.loader import HostBatch
 from sct.training.machine import choose_precision, compiled_training, prepared_machine
 from sct.training.task import SynthesisTask, adam
 
-__all__ = ["LEVERS", "StepTimer", "ours", "peer", "stages"]
+__all__ = ["COMPILED", "LEVERS", "StepTimer", "ours", "peer", "stages"]
 
 WARM_UP_STEPS = 3
 """The first chooses algorithms and compiles, the next two are those that record a CUDA graph."""
@@ -46,12 +47,10 @@ LEVERS = {
     "fused": "fused Adam",
     "asynchronous": "no loss read each step",
     "prepared_machine": "memory kept between steps, no denormals",
-    "eager": "eager instead of compiled",
-    "no_graphs": "eager instead of compiled with CUDA graphs",
 }
 """What `off` may name."""
-_COMPILING = {"eager": None, "no_graphs": "reduce-overhead"}
-"""Those that turn compiling on, with its mode."""
+COMPILED = {"compiled": "default", "compiled with CUDA graphs": "reduce-overhead"}
+"""Modes of torch.compile; on a CPU, where there are no graphs, both are the same."""
 
 
 def stages(plan: Plan) -> list[Stage]:
@@ -74,21 +73,24 @@ def stages(plan: Plan) -> list[Stage]:
         ratios = [Ratio("ours", name, target if name == "peer" else None) for name in list(sides)[1:]]
         name = title.replace("Light U-Net", networks.NETWORKS[network])
         against.append(Stage(name, "slices/s", sides, ratios, 600 if plan.full else 300))
-    compiled = {"compiled": _without(mine, "eager")}
-    off = {f"{text} off": _without(mine, lever) for lever, text in LEVERS.items() if lever not in _COMPILING}
+    off = {f"{text} off": _with(mine, off=lever) for lever, text in LEVERS.items()}
+    # Caches of their own, or what another run compiled would be found.
+    caches = {title: str(plan.scratch / f"inductor-{uuid4().hex}") for title in COMPILED}
+    compiled = {title: _with(mine, compiled=mode, cache=caches[title]) for title, mode in COMPILED.items()}
     if on_cpu and plan.full:  # GNU's OpenMP; ours neither sets it nor advises it
         off["threads that sleep sooner"] = Side(mine.function, mine.arguments, {"GOMP_SPINCOUNT": "10000"})
     levers = f"Levers of {title[0].lower()}{title[1:]}"
     if not on_cpu:
-        graphs = {"compiled with CUDA graphs": _without(mine, "no_graphs")}
-        return [*against, _levers(levers, mine, off | compiled | graphs, 1200 if plan.full else 300)]
+        return [*against, _levers(levers, mine, off | compiled, 1200 if plan.full else 300)]
     # Compiling takes longer on a CPU than all else together: a stage of its own leaves the other levers their rounds.
-    last = [_levers(f"{levers}: compiling", mine, compiled, 600)] if plan.full and not plan.tiny else []
+    if not plan.tiny:
+        compiled.pop("compiled with CUDA graphs")
+    last = [_levers(f"{levers}: compiling", mine, compiled, 600)] if plan.full or plan.tiny else []
     return [*against, _levers(levers, mine, off, 1200 if plan.full else 360), *last]
 
 
-def _without(mine: Side, lever: str) -> Side:
-    return Side(mine.function, dict(mine.arguments) | {"off": lever})
+def _with(mine: Side, **arguments: str) -> Side:
+    return Side(mine.function, dict(mine.arguments) | arguments)
 
 
 def _levers(title: str, mine: Side, others: dict[str, Side], limit_s: float) -> Stage:
@@ -170,15 +172,22 @@ def ours(
     network: str = "light_unet",
     meet: str = "",
     processes: int = 1,
+    compiled: str = "",
+    cache: str = "",
 ) -> dict[str, Any]:
-    """Train as `sct.run` does it, with one lever off (see `LEVERS`), or beside `processes` that `meet` in a folder."""
+    """Train as `sct.run` does it, with one lever off (see `LEVERS`), or beside `processes` that `meet` in a folder.
+
+    Or `compiled`, in a mode of `torch.compile`, which keeps what it has compiled in the folder `cache`.
+    """
+    if cache:
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
     if off and off not in LEVERS:
         raise ValueError(f"off={off}: one of {', '.join(LEVERS)}")
     n = batch * min(steps + WARM_UP_STEPS, STEPS_PER_EPOCH)
     with tempfile.TemporaryDirectory() as folder:
         store = store_of(Path(folder), n, size_px)
         together = (Path(meet), processes) if meet else None
-        return train_store(store, batch, steps, device, off, network, start_together=together)
+        return train_store(store, batch, steps, device, off, network, start_together=together, compiled=compiled)
 
 
 def train_store(
@@ -191,6 +200,7 @@ def train_store(
     devices: int = 1,
     resident: str = "auto",
     start_together: tuple[Path, int] | None = None,
+    compiled: str = "",
 ) -> dict[str, Any]:
     """Slices/s of `steps` steps on a store's slices, after the warm-up.
 
@@ -220,8 +230,8 @@ def train_store(
     with ExitStack() as stack:
         if off != "prepared_machine":
             stack.enter_context(prepared_machine())
-        if off in _COMPILING:
-            stack.enter_context(compiled_training(made, mode=_COMPILING[off]))
+        if compiled:
+            stack.enter_context(compiled_training(made, mode=compiled))
             if device == "cuda":
                 data.compile_maps()
         _trainer(timer, device, precision, steps, devices).fit(task, datamodule=data)

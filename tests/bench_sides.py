@@ -19,6 +19,13 @@ def sleeping():
     time.sleep(60)
 
 
+def counting(path):
+    with Path(path).open("a") as file:
+        file.write("x")
+    calls = Path(path).stat().st_size
+    return {"value": calls, "call": calls}
+
+
 def crashing():
     os.kill(os.getpid(), signal.SIGKILL)
 

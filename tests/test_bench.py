@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,9 +18,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import compare, networks
 from benchmarks.bill import LOSSES, MODELS, bill
-from benchmarks.epoch_profile import busy_share
+from benchmarks.epoch_profile import WRITING, busy_rows, busy_share, device_work
 from benchmarks.equivalence import _rows
-from benchmarks.gpu import STEPS, _one_by_one
+from benchmarks.gpu import STEPS, _compiling, _one_by_one
 from benchmarks.harness import Plan, Ratio, RatioRow, Side, SideResult, Stage, StageResult, run_stage
 from benchmarks.limits import Ceilings, floor_s, needs_of, units_of
 from benchmarks.machine import kind
@@ -237,6 +238,41 @@ def test_a_variant_within_the_range_of_seeds_passes():
 def test_busy_share_counts_overlaps_once():
     assert busy_share([(0, 4), (2, 5), (8, 9)], 12) == pytest.approx(0.5)
     assert busy_share([], 12) == 0
+
+
+def test_ranges_that_annotate_are_no_work_of_the_device():
+    cuda, cpu = torch.autograd.DeviceType.CUDA, torch.autograd.DeviceType.CPU
+    kernel = SimpleNamespace(device_type=cuda, is_user_annotation=False)
+    step = SimpleNamespace(device_type=cuda, is_user_annotation=True)
+    older = SimpleNamespace(device_type=cuda)
+    assert device_work([kernel, step, older, SimpleNamespace(device_type=cpu)]) == [kernel, older]
+
+
+def test_how_busy_a_gpu_is_counts_the_writing_of_checkpoints():
+    plain = SideResult([0.99, 0.97], [1.0], {"epoch_s": 0.6})
+    writing = SideResult([0.8, 0.8], [1.0], {"epoch_s": 2.1})  # 1.5 s each 30 s
+    (row,) = busy_rows({"Light U-Net": plain, f"Light U-Net{WRITING}": writing})
+    assert (row.minimum, row.maximum) == (pytest.approx(0.97 * 30 / 31.5), pytest.approx(0.99 * 30 / 31.5))
+    writing.failure = "out of memory"
+    (row,) = busy_rows({"Light U-Net": plain, f"Light U-Net{WRITING}": writing})
+    assert (row.median, row.failure) == (None, "out of memory")
+
+
+def test_compiling_pays_after_its_cost_over_the_gain_of_a_step():
+    sides = {
+        "ours": SideResult([6400.0], [1.0], {"first_step_s": 1.0}),  # 20 ms a step of 128
+        "compiled": SideResult([8000.0], [1.0], {"first_step_s": 41.0}),  # 16 ms
+    }
+    (text,) = _compiling([StageResult("Levers", "slices/s", 0.0, 1.0, sides, [])])
+    assert "takes 40.0 s longer, each further one 4.00 ms less; compiling pays for itself after 10000 steps" in text
+    sides["compiled"].values = [6000.0]
+    assert "never" in _compiling([StageResult("Levers", "slices/s", 0.0, 1.0, sides, [])])[0]
+
+
+def test_later_rounds_are_forked_and_only_the_first_tells_memory_and_details(tmp_path):
+    side = Side(f"{SIDES}:counting", {"path": str(tmp_path / "calls")})
+    result = quietly(made_up_stage(sides={"ours": side}, ratios=[]), repeats=3).sides["ours"]
+    assert (result.values, result.details, len(result.peaks_gib)) == ([1.0, 2.0, 3.0], {"call": 1}, 1)
 
 
 def test_the_bill_is_forty_cells_of_each_combination():
