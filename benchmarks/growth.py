@@ -187,7 +187,7 @@ def train_together(size_px: int, batch: int, steps: int, processes: int) -> dict
     from sct.training.processes import run_together
 
     with tempfile.TemporaryDirectory() as folder:
-        store_of(Path(folder) / "store", batch * (steps + WARM_UP_STEPS), size_px)
+        store_of(Path(folder) / "store", batch * (steps + WARM_UP_STEPS["cpu"]), size_px)
         if processes == 1:
             _train_share(folder, batch, steps, processes)
         else:

@@ -35,8 +35,8 @@ from sct.training.task import SynthesisTask, adam
 
 __all__ = ["COMPILED", "LEVERS", "StepTimer", "ours", "peer", "stages"]
 
-WARM_UP_STEPS = 3
-"""The first chooses algorithms and compiles, the next two are those that record a CUDA graph."""
+WARM_UP_STEPS = {"cpu": 2, "cuda": 3}
+"""The first chooses algorithms and compiles; on a GPU the next two are those that record a CUDA graph."""
 STEPS_PER_EPOCH = 43
 """At most, as a fold of phantom39_inst1 has them; longer runs repeat the epoch."""
 LEVERS = {
@@ -86,16 +86,16 @@ def stages(plan: Plan) -> list[Stage]:
     if not plan.tiny:
         compiled.pop("compiled with CUDA graphs")
     last = [_levers(f"{levers}: compiling", mine, compiled, 600)] if plan.full or plan.tiny else []
-    return [*against, _levers(levers, mine, off, 1200 if plan.full else 360), *last]
+    return [*against, _levers(levers, mine, off, 1200 if plan.full else 360, None if plan.full else 2), *last]
 
 
 def _with(mine: Side, **arguments: str) -> Side:
     return Side(mine.function, dict(mine.arguments) | arguments)
 
 
-def _levers(title: str, mine: Side, others: dict[str, Side], limit_s: float) -> Stage:
+def _levers(title: str, mine: Side, others: dict[str, Side], limit_s: float, rounds: int | None = None) -> Stage:
     ratios = [Ratio("ours", name) for name in others]
-    return Stage(title, "slices/s", {"ours": mine, **others}, ratios, limit_s)
+    return Stage(title, "slices/s", {"ours": mine, **others}, ratios, limit_s, rounds=rounds)
 
 
 class StepTimer(Callback):
@@ -104,11 +104,16 @@ class StepTimer(Callback):
     Args:
         batch: Slices of a step.
         steps: Steps after the warm-up.
+        device: `cpu` or `cuda`.
         start_together: A folder and a number of processes that start the clock at once; they meet in the folder.
+
+    Attributes:
+        all_steps: With the warm-up.
     """
 
-    def __init__(self, batch: int, steps: int, start_together: tuple[Path, int] | None = None) -> None:
-        self._batch, self._last = batch, WARM_UP_STEPS + steps
+    def __init__(self, batch: int, steps: int, device: str, start_together: tuple[Path, int] | None = None) -> None:
+        self._batch, self._warm_up = batch, WARM_UP_STEPS[device]
+        self.all_steps = self._warm_up + steps
         self._together = start_together
         self._ends: list[float] = []
         self._start = 0.0
@@ -120,9 +125,9 @@ class StepTimer(Callback):
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         """Wait for the device only where the clock starts and stops, and for others where it starts."""
         step = len(self._ends) + 1
-        if trainer.strategy.root_device.type == "cuda" and step in (WARM_UP_STEPS, self._last):
+        if trainer.strategy.root_device.type == "cuda" and step in (self._warm_up, self.all_steps):
             torch.cuda.synchronize()
-        if step == WARM_UP_STEPS and self._together is not None:
+        if step == self._warm_up and self._together is not None:
             folder, processes = self._together
             (folder / f"ready-{os.getpid()}").touch()
             while len(list(folder.glob("ready-*"))) < processes:
@@ -137,7 +142,7 @@ class StepTimer(Callback):
     @property
     def slices_per_s(self) -> float:
         """All processes of a batch together."""
-        ends = self._ends[WARM_UP_STEPS - 1 :]
+        ends = self._ends[self._warm_up - 1 :]
         return self._batch * (len(ends) - 1) / (ends[-1] - ends[0])
 
 
@@ -183,7 +188,7 @@ def ours(
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
     if off and off not in LEVERS:
         raise ValueError(f"off={off}: one of {', '.join(LEVERS)}")
-    n = batch * min(steps + WARM_UP_STEPS, STEPS_PER_EPOCH)
+    n = batch * min(steps + WARM_UP_STEPS[device], STEPS_PER_EPOCH)
     with tempfile.TemporaryDirectory() as folder:
         store = store_of(Path(folder), n, size_px)
         together = (Path(meet), processes) if meet else None
@@ -226,7 +231,7 @@ def train_store(
         channels_last=off != "channels_last",
     )
     precision = "32-true" if off == "bf16" else choose_precision("auto", torch.device(device))
-    timer = StepTimer(batch, steps, start_together)
+    timer = StepTimer(batch, steps, device, start_together)
     with ExitStack() as stack:
         if off != "prepared_machine":
             stack.enter_context(prepared_machine())
@@ -234,7 +239,7 @@ def train_store(
             stack.enter_context(compiled_training(made, mode=compiled))
             if device == "cuda":
                 data.compile_maps()
-        _trainer(timer, device, precision, steps, devices).fit(task, datamodule=data)
+        _trainer(timer, device, precision, devices).fit(task, datamodule=data)
     return {"value": timer.slices_per_s, "precision": precision, "first_step_s": timer.first_step_s}
 
 
@@ -252,21 +257,21 @@ def peer(
 
     _quiet()
     torch.set_num_threads(threads())
-    timer = StepTimer(batch, steps)
+    timer = StepTimer(batch, steps, device)
     if workers is None:
         workers = threads() if device == "cpu" else torch.multiprocessing.cpu_count()
     precision = precision or ("32-true" if device == "cpu" else "bf16-mixed")
     # Two batches more for each worker, which it makes ahead: else the last steps would be timed with idle workers.
-    mr, ct = slices(batch * (steps + WARM_UP_STEPS + 2 * workers), size_px)
-    last = WARM_UP_STEPS + steps
-    train(networks.make(network), mr, ct, batch, timer, last, workers=workers, device=device, precision=precision)
+    mr, ct = slices(batch * (timer.all_steps + 2 * workers), size_px)
+    made = networks.make(network)
+    train(made, mr, ct, batch, timer, timer.all_steps, workers=workers, device=device, precision=precision)
     return {"value": timer.slices_per_s, "precision": precision, "workers": workers}
 
 
-def _trainer(timer: Callback, device: str, precision: str, steps: int, devices: int = 1) -> Trainer:
+def _trainer(timer: StepTimer, device: str, precision: str, devices: int = 1) -> Trainer:
     return Trainer(
         max_epochs=-1,
-        max_steps=steps + WARM_UP_STEPS,
+        max_steps=timer.all_steps,
         limit_val_batches=0,
         accelerator="gpu" if device == "cuda" else "cpu",
         devices=devices,
