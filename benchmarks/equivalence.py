@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from scipy.stats import ttest_ind
+
 from benchmarks.child import threads
 from benchmarks.harness import Plan, RatioRow, Side, SideResult, Stage
 
@@ -85,9 +87,11 @@ def _rows(sides: Mapping[str, SideResult]) -> list[RatioRow]:
                 rows.append(RatioRow.of(name, [], 1.0, failures[0]))
                 continue
             before, now = ([side.details[key] for side in group] for group in (reference, results))
-            difference = abs(statistics.mean(now) - statistics.mean(before))
-            ratio = (max(before) - min(before)) / max(difference, 1e-12)
-            note = f"{_spread(now)}; fp32 {_spread(before)}"
+            interval = ttest_ind(now, before, equal_var=False).confidence_interval()
+            difference = statistics.mean(now) - statistics.mean(before)
+            ratio = (max(before) - min(before)) / max(abs(difference), 1e-12)
+            note = f"{_spread(now)}; fp32 {_spread(before)}; difference {difference:+.3g} "
+            note += f"(95 % CI {interval.low:.3g} to {interval.high:.3g}, Welch)"
             rows.append(RatioRow(name, ratio, ratio, ratio, 1.0, note=note))
     return rows
 
