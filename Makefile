@@ -43,7 +43,7 @@ test-slow: $(STAMP) ## the tests marked slow
 test-slurm: $(STAMP) ## a sweep on a one-node SLURM that it installs and brings up itself (Debian, root)
 	$(BIN)/python -m pytest -m slurm tests/slurm
 
-bench: $(STAMP) ## ratios against peers and limits, seven minutes on two cores; BENCH=full: hours; page in benchmarks/results/
+bench: $(STAMP) ## ratios against peers and limits, nine minutes on two cores; BENCH=full: hours; page in benchmarks/results/
 	$(BIN)/python -m benchmarks
 
 lint: $(STAMP) ## ruff and mypy

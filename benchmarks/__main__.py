@@ -1,6 +1,6 @@
 """`make bench`, or `python -m benchmarks [STAGE ...]`: one table of ratios, and a dated page.
 
-python -m benchmarks                         all quick stages, seven minutes on two cores
+python -m benchmarks                         all quick stages, nine minutes on two cores
 python -m benchmarks --full                  more peers and rounds, compiling, growth, equivalence: hours
 python -m benchmarks training metrics        some modules
 """
