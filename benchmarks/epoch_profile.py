@@ -23,6 +23,7 @@ __all__ = ["busy_rows", "busy_share", "device_work", "profile_epoch", "stage"]
 
 BUSY_TARGET = 0.95
 WRITING = ", checkpoints at its end"
+_NEVER_S = 1e9
 _PROFILED, _WATCHED, _EPOCHS = 2, 3, 5
 _WAITS = ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize")
 
@@ -31,7 +32,7 @@ def stage(store: Path, names: Sequence[str], batch: int, device: str) -> Stage:
     """An epoch of each network without writing of checkpoints, and one with it."""
     sides = {}
     for name in names:
-        for title, every_s in ((networks.NETWORKS[name], 1e9), (f"{networks.NETWORKS[name]}{WRITING}", 0.0)):
+        for title, every_s in ((networks.NETWORKS[name], _NEVER_S), (f"{networks.NETWORKS[name]}{WRITING}", 0.0)):
             arguments = {"store": str(store), "network": name, "batch": batch, "device": device}
             sides[title] = Side(f"{__name__}:profile_epoch", arguments | {"checkpoint_every_s": every_s})
     return Stage("GPU busy in an epoch", "of the epoch", sides, [Ratio(name) for name in sides], 300, derive=busy_rows)

@@ -11,12 +11,13 @@ import signal
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Literal
+from unittest.mock import patch
 
 from benchmarks.child import answer
 from benchmarks.memory import TreePeak
@@ -232,7 +233,7 @@ def run_side(side: Side, threads: int, limit_s: float, anew: bool = True) -> Sid
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=answer, args=(sender, side.function, dict(side.arguments), threads))
     # several threads may be at it, and the environment is everybody's
-    with _environment(side.environment) if side.environment else contextlib.nullcontext():
+    with patch.dict(os.environ, side.environment) if side.environment else contextlib.nullcontext():
         process.start()
     sender.close()
     assert process.pid is not None
@@ -248,18 +249,6 @@ def run_side(side: Side, threads: int, limit_s: float, anew: bool = True) -> Sid
         return SideResult(failure=found["failure"])
     own_gib = found.pop("peak_gib")
     return SideResult([float(found.pop("value"))], [max(peak.gib, own_gib)] if anew else [], found)
-
-
-@contextlib.contextmanager
-def _environment(added: Mapping[str, str]) -> Iterator[None]:
-    """Within, this process's environment has these variables too."""
-    before = dict(os.environ)
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _end(process: BaseProcess) -> None:

@@ -50,7 +50,7 @@ LEVERS = {
 }
 """What `off` may name."""
 COMPILED = {"compiled": "default", "compiled with CUDA graphs": "reduce-overhead"}
-"""Modes of torch.compile; on a CPU, where there are no graphs, both are the same."""
+"""Sides, and their modes of torch.compile."""
 
 
 def stages(plan: Plan) -> list[Stage]:
@@ -74,16 +74,18 @@ def stages(plan: Plan) -> list[Stage]:
         name = title.replace("Light U-Net", networks.NETWORKS[network])
         against.append(Stage(name, "slices/s", sides, ratios, 600 if plan.full else 300))
     off = {f"{text} off": _with(mine, off=lever) for lever, text in LEVERS.items()}
-    # Caches of their own, or what another run compiled would be found.
-    caches = {title: str(plan.scratch / f"inductor-{uuid4().hex}") for title in COMPILED}
-    compiled = {title: _with(mine, compiled=mode, cache=caches[title]) for title, mode in COMPILED.items()}
+    compiled = {
+        # a cache of its own, or what another run compiled would be found
+        title: _with(mine, compiled=mode, cache=str(plan.scratch / f"inductor-{uuid4().hex}"))
+        for title, mode in COMPILED.items()
+    }
     if on_cpu and plan.full:  # GNU's OpenMP; ours neither sets it nor advises it
         off["threads that sleep sooner"] = Side(mine.function, mine.arguments, {"GOMP_SPINCOUNT": "10000"})
     levers = f"Levers of {title[0].lower()}{title[1:]}"
     if not on_cpu:
         return [*against, _levers(levers, mine, off | compiled, 1200 if plan.full else 300)]
     # Compiling takes longer on a CPU than all else together: a stage of its own leaves the other levers their rounds.
-    if not plan.tiny:
+    if not plan.tiny:  # where it is only tried out: a CPU has no graphs
         compiled.pop("compiled with CUDA graphs")
     last = [_levers(f"{levers}: compiling", mine, compiled, 600)] if plan.full or plan.tiny else []
     return [*against, _levers(levers, mine, off, 1200 if plan.full else 360, None if plan.full else 2), *last]
